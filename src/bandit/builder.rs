@@ -1,0 +1,224 @@
+//! How a bandit is put together.
+
+use std::collections::BTreeMap;
+use std::collections::hash_map::RandomState;
+use std::error::Error;
+use std::fmt;
+use std::hash::{BuildHasher, Hasher};
+
+use crate::arm::ArmSpace;
+use crate::belief::Beta;
+use crate::decision::{Issuer, Keyring, TokenKey};
+use crate::plan::{Book, Cadence};
+use crate::policy::{Policy, Thompson};
+use crate::reward::{RewardKind, RewardKindError};
+use crate::segment::Segments;
+use crate::statistics::{Cells, Cohort};
+
+use super::{Bandit, Refresh, fingerprint};
+
+/// Collects the settings of a [`Bandit`]; see [`Bandit::builder`].
+#[derive(Debug)]
+pub struct BanditBuilder {
+    arms: ArmSpace,
+    segments: Segments,
+    reward: RewardKind,
+    prior: Beta,
+    policy: Box<dyn Policy>,
+    exploration: f64,
+    cadence: Cadence,
+    refresh: Refresh,
+    keys: Keyring,
+    replica: u16,
+    incarnation: Option<u64>,
+}
+
+/// Why a bandit cannot be built.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The range of rewards is none.
+    RewardKind(RewardKindError),
+    /// The exploration share is not in [0, 1].
+    Exploration {
+        /// The share given.
+        share: f64,
+    },
+    /// Two token keys have the same number.
+    DuplicateKey {
+        /// The number.
+        key: u8,
+    },
+    /// The incarnation is 2⁴⁸ or more.
+    Incarnation {
+        /// The incarnation given.
+        incarnation: u64,
+    },
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RewardKind(error) => error.fmt(f),
+            Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
+            Self::DuplicateKey { key } => write!(f, "token key number {key} is given twice"),
+            Self::Incarnation { incarnation } => write!(f, "incarnation {incarnation} is not below 2^48"),
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::RewardKind(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl BanditBuilder {
+    pub(super) fn new(arms: ArmSpace, segments: Segments) -> Self {
+        Self {
+            arms,
+            segments,
+            reward: RewardKind::Binary,
+            prior: Beta::UNIFORM,
+            policy: Box::new(Thompson::default()),
+            exploration: 0.01,
+            cadence: Cadence::default(),
+            refresh: Refresh::default(),
+            keys: Keyring::default(),
+            replica: 0,
+            incarnation: None,
+        }
+    }
+
+    /// Which rewards the bandit takes. Default: [`RewardKind::Binary`].
+    #[must_use]
+    pub fn reward(mut self, kind: RewardKind) -> Self {
+        self.reward = kind;
+        self
+    }
+
+    /// The policy. Default: [`Thompson`].
+    #[must_use]
+    pub fn policy(self, policy: impl Policy + 'static) -> Self {
+        self.boxed_policy(Box::new(policy))
+    }
+
+    /// The policy, where it comes from configuration.
+    #[must_use]
+    pub fn boxed_policy(mut self, policy: Box<dyn Policy>) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What is believed of every arm's mean reward before its first outcome. Default: Beta(1, 1).
+    ///
+    /// Where rewards are rare, a prior that says so (such as Beta(1, 20)) learns faster: fewer trials go into
+    /// finding out that no arm earns half of the time.
+    #[must_use]
+    pub fn prior(mut self, prior: Beta) -> Self {
+        self.prior = prior;
+        self
+    }
+
+    /// The share of decisions, in [0, 1], that is spread evenly over the eligible arms whatever the policy says.
+    /// Default: 0.01. With 0 a policy may give arms no probability at all, and the log says nothing about them.
+    #[must_use]
+    pub fn exploration(mut self, share: f64) -> Self {
+        self.exploration = share;
+        self
+    }
+
+    /// When a plan is due. Default: [`Cadence::default`], growth by 1 %.
+    #[must_use]
+    pub fn cadence(mut self, cadence: Cadence) -> Self {
+        self.cadence = cadence;
+        self
+    }
+
+    /// Who computes a plan that is due. Default: [`Refresh::Inline`].
+    #[must_use]
+    pub fn refresh(mut self, refresh: Refresh) -> Self {
+        self.refresh = refresh;
+        self
+    }
+
+    /// The key that new tokens are sealed with. Default: a public one, which detects damage but not forgery.
+    #[must_use]
+    pub fn token_key(mut self, key: TokenKey) -> Self {
+        self.keys.current = key;
+        self
+    }
+
+    /// A further key under which tokens are accepted: the one before, while its tokens are about.
+    #[must_use]
+    pub fn accept_key(mut self, key: TokenKey) -> Self {
+        self.keys.accepted.push(key);
+        self
+    }
+
+    /// The number of this process among those that serve one portfolio. Default: 0.
+    #[must_use]
+    pub fn replica(mut self, replica: u16) -> Self {
+        self.replica = replica;
+        self
+    }
+
+    /// The number of this life of the process, below 2⁴⁸: one that this replica has never used before, so that
+    /// decisions of different lives cannot be mistaken for each other. The seconds since 1970 at start will do.
+    ///
+    /// Default: a number from the operating system's entropy, the only thing the crate ever takes from outside.
+    /// Give a number where tokens must be reproducible.
+    #[must_use]
+    pub fn incarnation(mut self, incarnation: u64) -> Self {
+        self.incarnation = Some(incarnation);
+        self
+    }
+
+    /// Checks the settings.
+    ///
+    /// # Errors
+    ///
+    /// [`BuildError`] carries the setting that cannot be.
+    pub fn build(self) -> Result<Bandit, BuildError> {
+        self.reward.validate().map_err(BuildError::RewardKind)?;
+        if !(0.0..=1.0).contains(&self.exploration) {
+            return Err(BuildError::Exploration { share: self.exploration });
+        }
+        let mut numbers = vec![self.keys.current.id()];
+        for key in &self.keys.accepted {
+            if numbers.contains(&key.id()) {
+                return Err(BuildError::DuplicateKey { key: key.id() });
+            }
+            numbers.push(key.id());
+        }
+        let incarnation = match self.incarnation {
+            Some(incarnation) if incarnation >> Issuer::INCARNATION_BITS != 0 => {
+                return Err(BuildError::Incarnation { incarnation });
+            }
+            Some(incarnation) => incarnation,
+            // std seeds its hashers from the operating system: entropy without a dependency.
+            None => RandomState::new().build_hasher().finish() >> (64 - Issuer::INCARNATION_BITS),
+        };
+        Ok(Bandit {
+            fingerprint: fingerprint(&self.arms, &self.segments),
+            cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),
+            book: Book::new(self.segments.len()),
+            cohort: Cohort::new(),
+            past: BTreeMap::new(),
+            ancestors: Vec::new(),
+            issuer: Issuer { replica: self.replica, incarnation },
+            arms: self.arms,
+            segments: self.segments,
+            reward: self.reward,
+            prior: self.prior,
+            policy: self.policy,
+            exploration: self.exploration,
+            cadence: self.cadence,
+            refresh: self.refresh,
+            keys: self.keys,
+        })
+    }
+}

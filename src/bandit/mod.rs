@@ -1,0 +1,156 @@
+//! The bandit: the only place where the parts meet.
+
+mod builder;
+mod refreshing;
+mod restoring;
+mod rewarding;
+mod selecting;
+
+pub use builder::{BanditBuilder, BuildError};
+pub use refreshing::Refresh;
+pub use rewarding::{ParseError, RewardError, SpaceError};
+pub use selecting::SelectError;
+
+use std::collections::BTreeMap;
+
+use crate::arm::{ArmId, ArmSpace, Fingerprint, NameError};
+use crate::belief::Beta;
+use crate::decision::{Issuer, Keyring};
+use crate::plan::{Book, Cadence};
+use crate::policy::Policy;
+use crate::reward::RewardKind;
+use crate::segment::{SegmentId, Segments};
+use crate::statistics::{ArmStatistics, Cells, Cohort};
+
+use restoring::Ancestor;
+
+/// Learns which arm to select in each segment.
+///
+/// All methods but [`restore`](Bandit::restore) take `&self`; a bandit is shared between threads by reference or
+/// in an `Arc`, and none of them waits for another.
+///
+/// ```
+/// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+/// use tactful::{ArmSpace, Bandit, Reward, Segments};
+///
+/// let arms = ArmSpace::builder().dimension("template", ["friendly", "firm"]).build()?;
+/// let bandit = Bandit::builder(arms, Segments::single()).build()?;
+/// let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+///
+/// let everyone = bandit.segment([("", ""); 0])?;
+/// let decision = bandit.select(everyone, &bandit.arms().all(), &mut rng)?;
+/// assert_eq!(decision.propensity(), 0.5);
+///
+/// bandit.reward(&decision, Reward::SUCCESS)?;
+/// assert!(bandit.reward(&decision, Reward::SUCCESS).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Bandit {
+    arms: ArmSpace,
+    segments: Segments,
+    /// Of arms and segments together; part of every token.
+    fingerprint: u64,
+    reward: RewardKind,
+    prior: Beta,
+    policy: Box<dyn Policy>,
+    /// Share of decisions spread evenly over the eligible arms, in [0, 1].
+    exploration: f64,
+    cadence: Cadence,
+    refresh: Refresh,
+    keys: Keyring,
+    issuer: Issuer,
+    cells: Cells,
+    /// The decisions of this life.
+    cohort: Cohort,
+    /// The decisions of earlier lives that a snapshot told of.
+    past: BTreeMap<Issuer, Cohort>,
+    /// Names of earlier builds that tokens may still mean.
+    ancestors: Vec<Ancestor>,
+    book: Book,
+}
+
+impl Bandit {
+    /// Starts a bandit over these arms and segments.
+    pub fn builder(arms: ArmSpace, segments: Segments) -> BanditBuilder {
+        BanditBuilder::new(arms, segments)
+    }
+
+    /// The arms.
+    #[must_use]
+    pub fn arms(&self) -> &ArmSpace {
+        &self.arms
+    }
+
+    /// The segments.
+    #[must_use]
+    pub fn segments(&self) -> &Segments {
+        &self.segments
+    }
+
+    /// The segment of these (attribute, level) pairs, one for each attribute, in any order.
+    ///
+    /// # Errors
+    ///
+    /// [`NameError`] if a name is unknown, missing or repeated.
+    pub fn segment<A: AsRef<str>, L: AsRef<str>>(
+        &self,
+        levels: impl IntoIterator<Item = (A, L)>,
+    ) -> Result<SegmentId, NameError> {
+        self.segments.find(levels)
+    }
+
+    /// The rewards this bandit takes.
+    #[must_use]
+    pub fn reward_kind(&self) -> RewardKind {
+        self.reward
+    }
+
+    /// The policy.
+    #[must_use]
+    pub fn policy(&self) -> &dyn Policy {
+        &*self.policy
+    }
+
+    /// What has been counted of an arm in a segment.
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment or arm.
+    #[must_use]
+    #[track_caller]
+    pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
+        assert!(
+            segment.index() < self.segments.len(),
+            "no segment {segment}; there are {}",
+            self.segments.len()
+        );
+        assert!(arm.index() < self.arms.len(), "no arm {arm}; there are {}", self.arms.len());
+        self.cells.read(segment, arm)
+    }
+
+    /// What is believed of an arm's mean reward in a segment, scaled to [0, 1].
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment or arm.
+    #[must_use]
+    #[track_caller]
+    pub fn posterior(&self, segment: SegmentId, arm: ArmId) -> Beta {
+        posterior(self.prior, self.statistics(segment, arm))
+    }
+}
+
+/// The Beta belief after what was counted: one trial per outcome, the scaled rewards as successes.
+fn posterior(prior: Beta, statistics: ArmStatistics) -> Beta {
+    let successes = statistics.sum();
+    prior.updated(successes, statistics.returned() as f64 - successes)
+}
+
+/// The fingerprint of arms and segments together.
+fn fingerprint(arms: &ArmSpace, segments: &Segments) -> u64 {
+    let mut fingerprint = Fingerprint::of("bandit");
+    fingerprint.number(arms.fingerprint());
+    fingerprint.number(segments.fingerprint());
+    fingerprint.finish()
+}

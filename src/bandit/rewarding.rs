@@ -1,0 +1,192 @@
+//! Rewarding a decision: check everything, claim its bit, count.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::arm::ArmId;
+use crate::decision::{Decision, DecisionId, Token, TokenError};
+use crate::reward::{Reward, RewardValueError};
+use crate::segment::SegmentId;
+use crate::statistics::{ClaimError, Cohort, CohortId};
+
+use super::{Bandit, Refresh};
+
+/// Why the names behind a decision lead to no arm or segment of today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpaceError {
+    /// Arms and segments of this fingerprint were never heard of.
+    Unknown {
+        /// The fingerprint.
+        fingerprint: u64,
+    },
+    /// The arm or segment existed in an earlier build but does no longer.
+    Vanished {
+        /// Its names.
+        name: String,
+    },
+}
+
+impl fmt::Display for SpaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { fingerprint } => write!(f, "arms and segments {fingerprint:016x} are unknown"),
+            Self::Vanished { name } => write!(f, "{name} does not exist any more"),
+        }
+    }
+}
+
+impl Error for SpaceError {}
+
+/// Why a text does not become a decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// It is no token of ours.
+    Token(TokenError),
+    /// It names an arm or a segment that is not there.
+    Space(SpaceError),
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Token(error) => error.fmt(f),
+            Self::Space(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for ParseError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Token(error) => Some(error),
+            Self::Space(error) => Some(error),
+        }
+    }
+}
+
+/// Why a reward is not counted; nothing has changed.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RewardError {
+    /// The value is not admissible.
+    Value(RewardValueError),
+    /// The decision has its reward already.
+    AlreadyRewarded {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The process and life named made no decision of this number.
+    NeverIssued {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The decision was made by a process or life that this bandit knows nothing of: no snapshot told of it.
+    UnknownIssuer {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The cohort is not known.
+    UnknownCohort {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The decision names an arm or a segment that is not there.
+    Space(SpaceError),
+}
+
+impl fmt::Display for RewardError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(error) => error.fmt(f),
+            Self::AlreadyRewarded { id } => write!(f, "decision {id} has its reward already"),
+            Self::NeverIssued { id } => write!(f, "decision {id} was never made"),
+            Self::UnknownIssuer { id } => write!(f, "decision {id} was made by an unknown process or life"),
+            Self::UnknownCohort { id } => write!(f, "decision {id} belongs to an unknown cohort"),
+            Self::Space(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for RewardError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Value(error) => Some(error),
+            Self::Space(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Bandit {
+    /// The decision behind a token, perhaps of an earlier life or of a build with other arms.
+    ///
+    /// # Errors
+    ///
+    /// [`ParseError`]: a text that is no token, is damaged, is sealed under a key that is not accepted, or names
+    /// arms that are not there.
+    pub fn parse(&self, token: impl AsRef<str>) -> Result<Decision, ParseError> {
+        let claims = Token::open(token.as_ref(), &self.keys).map_err(ParseError::Token)?;
+        let (segment, arm) =
+            self.locate(claims.fingerprint, claims.segment, claims.arm).map_err(ParseError::Space)?;
+        Ok(Decision {
+            id: claims.id,
+            segment,
+            arm,
+            units: claims.units,
+            fingerprint: self.fingerprint,
+            key: claims.key,
+        })
+    }
+
+    /// Counts the reward of a decision, exactly once, from any thread.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardError`]: an inadmissible value, a second delivery, a decision this bandit knows nothing of.
+    pub fn reward(&self, decision: &Decision, reward: Reward) -> Result<(), RewardError> {
+        let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
+        let (segment, arm) =
+            self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
+        let id = decision.id;
+        self.cohort(id)?.claim(id.sequence).map_err(|error| match error {
+            ClaimError::NeverIssued => RewardError::NeverIssued { id },
+            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
+        })?;
+        self.cells.reward(segment, arm, quantity);
+        let plans = self.book.segment(segment);
+        if plans.event() && self.refresh == Refresh::Inline {
+            self.refresh_segment(plans, segment);
+        }
+        Ok(())
+    }
+
+    /// Who numbered this decision.
+    fn cohort(&self, id: DecisionId) -> Result<&Cohort, RewardError> {
+        if id.cohort != CohortId::OPEN_ENDED {
+            return Err(RewardError::UnknownCohort { id });
+        }
+        if id.issuer == self.issuer {
+            return Ok(&self.cohort);
+        }
+        self.past.get(&id.issuer).ok_or(RewardError::UnknownIssuer { id })
+    }
+
+    /// Today's numbers of a segment and an arm of the build with this fingerprint.
+    fn locate(
+        &self,
+        fingerprint: u64,
+        segment: SegmentId,
+        arm: ArmId,
+    ) -> Result<(SegmentId, ArmId), SpaceError> {
+        if fingerprint != self.fingerprint {
+            let ancestor = self.ancestors.iter().find(|ancestor| ancestor.fingerprint == fingerprint);
+            return ancestor.ok_or(SpaceError::Unknown { fingerprint })?.translate(segment, arm);
+        }
+        if segment.index() >= self.segments.len() || arm.index() >= self.arms.len() {
+            return Err(SpaceError::Unknown { fingerprint });
+        }
+        Ok((segment, arm))
+    }
+}

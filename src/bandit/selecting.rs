@@ -1,0 +1,152 @@
+//! Selecting an arm: find the plan, draw, count, number.
+
+use std::error::Error;
+use std::fmt;
+
+use rand::Rng;
+
+use crate::arm::{ArmId, Eligibility};
+use crate::decision::{Decision, DecisionId};
+use crate::plan::{Drawn, Plan, SegmentPlans};
+use crate::policy::Observes;
+use crate::segment::SegmentId;
+use crate::statistics::CohortId;
+use crate::sync::Arc;
+
+use super::{Bandit, Refresh};
+
+/// Why no arm can be selected; nothing was counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SelectError {
+    /// The set of eligible arms is empty: nobody may be contacted in any way, and nothing is sent instead.
+    NoEligibleArm,
+    /// The bandit has no such segment.
+    UnknownSegment {
+        /// The segment asked for.
+        segment: SegmentId,
+        /// How many there are.
+        segments: usize,
+    },
+    /// The set belongs to another arm space.
+    ForeignEligibility {
+        /// Fingerprint of the set's arm space.
+        eligibility: u64,
+        /// Fingerprint of the bandit's.
+        arms: u64,
+    },
+    /// The arm that was drawn has been selected [`MAX_COUNT`](crate::ArmStatistics::MAX_COUNT) times in this
+    /// segment.
+    CounterFull {
+        /// The segment.
+        segment: SegmentId,
+        /// The arm.
+        arm: ArmId,
+    },
+    /// This life of the bandit has made 2⁴⁰ decisions.
+    SequenceExhausted,
+}
+
+impl fmt::Display for SelectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEligibleArm => f.write_str("no arm is eligible"),
+            Self::UnknownSegment { segment, segments } => {
+                write!(f, "no segment {segment}; there are {segments}")
+            }
+            Self::ForeignEligibility { eligibility, arms } => {
+                write!(f, "the set belongs to the arm space {eligibility:016x}, the bandit has {arms:016x}")
+            }
+            Self::CounterFull { segment, arm } => {
+                write!(f, "arm {arm} was selected as often in segment {segment} as can be counted")
+            }
+            Self::SequenceExhausted => {
+                f.write_str("no numbers are left for further decisions; start a new life")
+            }
+        }
+    }
+}
+
+impl Error for SelectError {}
+
+impl Bandit {
+    /// Selects one of the eligible arms for a customer of this segment.
+    ///
+    /// Takes one word from the generator. The decision is counted as issued at once; its reward comes later, by
+    /// [`Bandit::reward`].
+    ///
+    /// # Errors
+    ///
+    /// [`SelectError`]: an empty set, a segment or set that is not this bandit's, a full counter.
+    pub fn select<R: Rng + ?Sized>(
+        &self,
+        segment: SegmentId,
+        eligible: &Eligibility,
+        rng: &mut R,
+    ) -> Result<Decision, SelectError> {
+        self.decide(segment, eligible, |plan| plan.draw(rng.next_u64()))
+    }
+
+    /// The plan from which decisions for this segment and set are drawn at present.
+    ///
+    /// # Errors
+    ///
+    /// [`SelectError`]: an empty set, a segment or set that is not this bandit's.
+    pub fn plan(&self, segment: SegmentId, eligible: &Eligibility) -> Result<Arc<Plan>, SelectError> {
+        let plans = self.plans(segment, eligible)?;
+        Ok(plans.with(eligible, || self.compute(plans, segment, eligible), Arc::clone))
+    }
+
+    /// A decision for an arm that a log has chosen, as if it had been drawn.
+    pub(crate) fn select_logged(
+        &self,
+        segment: SegmentId,
+        eligible: &Eligibility,
+        arm: ArmId,
+    ) -> Result<Decision, SelectError> {
+        self.decide(segment, eligible, |plan| Drawn { arm, units: plan.units(arm) })
+    }
+
+    fn decide(
+        &self,
+        segment: SegmentId,
+        eligible: &Eligibility,
+        draw: impl FnOnce(&Plan) -> Drawn,
+    ) -> Result<Decision, SelectError> {
+        let plans = self.plans(segment, eligible)?;
+        let drawn = plans.with(eligible, || self.compute(plans, segment, eligible), |plan| draw(plan));
+        // A number that is lost to a full counter names a decision nobody has; that is no harm.
+        let sequence = self.cohort.number().ok_or(SelectError::SequenceExhausted)?;
+        let full = |_| SelectError::CounterFull { segment, arm: drawn.arm };
+        self.cells.issue(segment, drawn.arm).map_err(full)?;
+        if self.policy.observes() == Observes::Selections && plans.event() && self.refresh == Refresh::Inline
+        {
+            self.refresh_segment(plans, segment);
+        }
+        Ok(Decision {
+            id: DecisionId { issuer: self.issuer, cohort: CohortId::OPEN_ENDED, sequence },
+            segment,
+            arm: drawn.arm,
+            units: drawn.units,
+            fingerprint: self.fingerprint,
+            key: self.keys.current,
+        })
+    }
+
+    /// The plans of a segment, once segment and set are known to be this bandit's and not empty.
+    fn plans(&self, segment: SegmentId, eligible: &Eligibility) -> Result<&SegmentPlans, SelectError> {
+        if segment.index() >= self.segments.len() {
+            return Err(SelectError::UnknownSegment { segment, segments: self.segments.len() });
+        }
+        if eligible.space() != self.arms.fingerprint() {
+            return Err(SelectError::ForeignEligibility {
+                eligibility: eligible.space(),
+                arms: self.arms.fingerprint(),
+            });
+        }
+        if eligible.is_empty() {
+            return Err(SelectError::NoEligibleArm);
+        }
+        Ok(self.book.segment(segment))
+    }
+}

@@ -1,0 +1,10 @@
+//! What is believed of the arms: from counters to posteriors of the mean reward, and from posteriors to the
+//! probability that an arm is the best one.
+//!
+//! Everything here is pure: the same counters give the same beliefs, bit for bit, on every platform. Nothing draws a
+//! random number, nothing reads a clock.
+
+pub mod best;
+mod beta;
+
+pub use beta::{Beta, BetaError};

@@ -1,0 +1,81 @@
+//! What is compared: three policies that learn, uniform, and every arm held fixed.
+
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
+use tactful::evaluation::{
+    Estimate, EstimateError, Log, Rejection, ReplayError, replay_watched, self_normalised,
+    self_normalised_arms,
+};
+use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
+use tactful::{ArmId, Bandit};
+
+use crate::Failure;
+use crate::arguments::Replay;
+use crate::progress::Progress;
+
+/// What each policy would have earned.
+pub(crate) struct Comparison {
+    /// The learning policies and uniform.
+    pub(crate) policies: Vec<Valued>,
+    /// The fixed arms, in the order of the arms.
+    pub(crate) arms: Vec<Valued>,
+    /// How many of the first learn.
+    pub(crate) learning: usize,
+}
+
+/// A policy with its value, or why there is none.
+pub(crate) struct Valued {
+    pub(crate) name: String,
+    pub(crate) estimate: Result<Estimate, EstimateError>,
+}
+
+/// Replays and estimates all of them.
+pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure> {
+    let learners: [Box<dyn Policy>; 3] =
+        [Box::new(Thompson::default()), Box::new(Ucb1::default()), Box::new(EpsilonGreedy::default())];
+    let mut policies = Vec::new();
+    let learning = learners.len();
+    for policy in learners {
+        policies.push(learn(log, policy, replay)?);
+    }
+    policies.push(Valued { name: Uniform.name(), estimate: self_normalised(log, &Uniform) });
+    let names = log.arms().iter().map(|arm| format!("arm:{}", name(log, arm.id())));
+    let fixed = names.zip(self_normalised_arms(log));
+    let arms = fixed.map(|(name, estimate)| Valued { name, estimate }).collect();
+    Ok(Comparison { policies, arms, learning })
+}
+
+/// Replays one learning policy. Every policy meets the same random words, which makes their differences less a
+/// matter of chance.
+fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, Failure> {
+    let name = policy.name();
+    let bandit = Bandit::builder(log.arms().clone(), log.segments().clone())
+        .reward(log.reward_kind())
+        .boxed_policy(policy)
+        .exploration(replay.exploration)
+        .incarnation(0)
+        .build()
+        .map_err(Failure::new)?;
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(replay.seed);
+    let mut progress = Progress::new(&name, log.rounds().len() as u64);
+    let estimate = replay_watched(&bandit, log, Rejection::default(), &mut rng, |done| {
+        // Often enough to look at, seldom enough to cost nothing.
+        if done % 1024 == 0 {
+            progress.at(done as u64);
+        }
+    });
+    match estimate {
+        Ok(estimate) => Ok(Valued { name, estimate: Ok(estimate) }),
+        Err(ReplayError::Estimate(error)) => Ok(Valued { name, estimate: Err(error) }),
+        Err(error) => Err(Failure::new(format_args!("{name}: {error}"))),
+    }
+}
+
+/// An arm by its one level, or by all its dimensions with their levels.
+fn name(log: &Log, arm: ArmId) -> String {
+    let arm = log.arms().arm(arm);
+    match arm.levels().collect::<Vec<_>>()[..] {
+        [(_, level)] => level.to_owned(),
+        _ => arm.to_string(),
+    }
+}

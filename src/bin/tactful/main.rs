@@ -1,0 +1,87 @@
+//! The command `tactful`: what would another policy have earned?
+
+#![warn(clippy::unwrap_used)]
+
+mod arguments;
+mod comparison;
+mod progress;
+mod report;
+mod source;
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind as Usage;
+
+use arguments::{Arguments, Command, Format};
+
+/// What went wrong, in one line.
+#[derive(Debug)]
+struct Failure(String);
+
+impl Failure {
+    /// Control characters, of file names or files, neither break the line nor reach the terminal.
+    fn new(message: impl fmt::Display) -> Self {
+        let mut line = String::new();
+        for character in message.to_string().chars() {
+            match character {
+                control if control.is_control() => line.extend(control.escape_default()),
+                other => line.push(other),
+            }
+        }
+        Self(line)
+    }
+}
+
+/// The exit status of whatever is the user's to put right: flags, columns, files.
+const REFUSED: u8 = 2;
+
+fn main() -> ExitCode {
+    let result = match Arguments::try_parse() {
+        Ok(Arguments { command: Command::Replay(replay) }) => run(&replay),
+        Err(error) if matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion) => {
+            write(&error.render().to_string())
+        }
+        Err(error) => Err(usage(&error)),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(line)) => {
+            // Nothing is left to be done where even standard error is gone.
+            let _ = writeln!(io::stderr(), "{line}");
+            ExitCode::from(REFUSED)
+        }
+    }
+}
+
+fn run(replay: &arguments::Replay) -> Result<(), Failure> {
+    let read = source::read(replay)?;
+    let comparison = comparison::compare(&read.log, replay)?;
+    match replay.format {
+        Format::Table => write(&report::table(&replay.file, &read, &comparison, replay.exploration)),
+        Format::Json => write(&report::json(&read.log, &comparison)),
+    }
+}
+
+/// Writes to standard output. Whoever stops listening has seen enough.
+fn write(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format_args!("standard output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The message of the flag parser without its hints and usage, which take more than a line.
+fn usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:"));
+    let told =
+        lines.filter(|line| !line.is_empty() && !line.starts_with("tip:") && !line.starts_with("For more"));
+    let line = told.collect::<Vec<_>>().join(" ");
+    Failure::new(line.strip_prefix("error: ").unwrap_or(&line))
+}

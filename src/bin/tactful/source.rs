@@ -1,0 +1,92 @@
+//! The log behind a file name: CSV or journal, packed or not.
+
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use tactful::evaluation::csv::Columns;
+use tactful::evaluation::{FromJournal, Log};
+use tactful::journal::JournalReader;
+
+use crate::Failure;
+use crate::arguments::Replay;
+use crate::progress::{Progress, Watched};
+
+/// A log, with what is to be said of how it was read.
+pub(crate) struct Source {
+    pub(crate) log: Log,
+    pub(crate) remarks: Vec<String>,
+}
+
+/// Reads the file of a replay.
+pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
+    let name = replay.file.display().to_string();
+    let failed = |error: std::io::Error| Failure::new(format_args!("{name}: {error}"));
+    let file = File::open(&replay.file).map_err(failed)?;
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    let mut unpacked = unpacked(Watched::new(file, Progress::new("reading", bytes))).map_err(failed)?;
+    // A journal is JSON Lines, whose first byte is a brace; no CSV header begins with one.
+    let mut first = Vec::new();
+    unpacked.by_ref().take(1).read_to_end(&mut first).map_err(failed)?;
+    let journal = first == b"{";
+    let whole = Cursor::new(first).chain(unpacked);
+    if journal { read_journal(replay, &name, BufReader::new(whole)) } else { read_csv(replay, &name, whole) }
+}
+
+fn read_journal(replay: &Replay, name: &str, source: impl std::io::BufRead) -> Result<Source, Failure> {
+    let flags = [
+        ("--arm", replay.arm.is_some()),
+        ("--segment", !replay.segment.is_empty()),
+        ("--reward", replay.reward.is_some()),
+        ("--propensity", replay.propensity.is_some()),
+        ("--uniform", replay.uniform),
+    ];
+    if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
+        return Err(Failure::new(format_args!("{name}: a journal names its own columns, {flag} is for CSV")));
+    }
+    let failed = |error: &dyn std::error::Error| Failure::new(format_args!("{name}: {error}"));
+    let reader = JournalReader::new(source).map_err(|error| failed(&error))?;
+    let read = Log::from_journal(reader).map_err(|error| failed(&error))?;
+    let FromJournal { log, pending, stray, repeated, torn, .. } = read;
+    let mut remarks = Vec::new();
+    let mut remark = |count: usize, what: &str| {
+        if count > 0 {
+            remarks.push(format!("left out: {count} {what}"));
+        }
+    };
+    remark(pending, "decisions that have no outcome yet");
+    remark(stray, "outcomes of decisions that are not in the journal");
+    remark(repeated, "second outcomes of decisions");
+    if let Some(torn) = torn {
+        remarks.push(format!("left out: line {}, which was torn off", torn.line));
+    }
+    Ok(Source { log, remarks })
+}
+
+fn read_csv(replay: &Replay, name: &str, source: impl Read) -> Result<Source, Failure> {
+    let needed = |flag: &str| Failure::new(format_args!("{name}: {flag} is needed to read a CSV file"));
+    let arm = replay.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
+    let reward = replay.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
+    let mut columns = Columns::new(arm, reward);
+    columns = replay.segment.iter().fold(columns, |columns, column| columns.segment(column));
+    match &replay.propensity {
+        Some(column) => columns = columns.propensity(column),
+        None if replay.uniform => {}
+        None => return Err(needed("--propensity COL or --uniform")),
+    }
+    let log = columns.read(source, name).map_err(Failure::new)?;
+    Ok(Source { log, remarks: Vec::new() })
+}
+
+/// The bytes themselves, or what they unpack to if they begin like gzip (RFC 1952).
+fn unpacked(mut source: impl Read + 'static) -> std::io::Result<Box<dyn Read>> {
+    let mut first = Vec::new();
+    source.by_ref().take(2).read_to_end(&mut first)?;
+    let packed = first == [0x1f, 0x8b];
+    let whole = Cursor::new(first).chain(source);
+    Ok(if packed {
+        Box::new(MultiGzDecoder::new(BufReader::new(whole)))
+    } else {
+        Box::new(BufReader::new(whole))
+    })
+}

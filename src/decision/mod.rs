@@ -1,0 +1,172 @@
+//! Decisions: what was drawn, with the probability it was drawn with, in a form that can be trusted and kept.
+
+mod key;
+mod token;
+
+pub use key::TokenKey;
+pub use token::{Token, TokenError};
+
+pub(crate) use key::Keyring;
+
+use std::fmt;
+
+use crate::arm::ArmId;
+use crate::plan::Plan;
+use crate::segment::SegmentId;
+use crate::statistics::CohortId;
+
+/// One decision of a bandit: an arm for a segment, and the exact propensity it was drawn with.
+///
+/// Fields are private: a decision comes from [`Bandit::select`](crate::Bandit::select) or, through its
+/// [token](Decision::token), from [`Bandit::parse`](crate::Bandit::parse), and is valid by construction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    pub(crate) id: DecisionId,
+    pub(crate) segment: SegmentId,
+    pub(crate) arm: ArmId,
+    /// Propensity in units of 2⁻⁵³, at least 1.
+    pub(crate) units: u64,
+    /// Fingerprint of arms and segments.
+    pub(crate) fingerprint: u64,
+    pub(crate) key: TokenKey,
+}
+
+impl Decision {
+    /// What identifies the decision among all of all processes.
+    #[must_use]
+    pub fn id(&self) -> DecisionId {
+        self.id
+    }
+
+    /// The segment it was made for.
+    #[must_use]
+    pub fn segment(&self) -> SegmentId {
+        self.segment
+    }
+
+    /// The arm to send.
+    #[must_use]
+    pub fn arm(&self) -> ArmId {
+        self.arm
+    }
+
+    /// The probability with which this arm was drawn, in (0, 1]: exactly the number the draw used.
+    #[must_use]
+    pub fn propensity(&self) -> f64 {
+        self.units as f64 * Plan::UNIT
+    }
+
+    /// The decision as 64 characters to store with the message.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        Token::new(self)
+    }
+}
+
+impl fmt::Debug for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decision")
+            .field("id", &format_args!("{}", self.id))
+            .field("segment", &self.segment.index())
+            .field("arm", &self.arm.index())
+            .field("propensity", &self.propensity())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Who made decisions: a process, and one life of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Issuer {
+    pub(crate) replica: u16,
+    /// Below 2⁴⁸.
+    pub(crate) incarnation: u64,
+}
+
+impl Issuer {
+    /// Binary digits of an incarnation.
+    pub(crate) const INCARNATION_BITS: u32 = 48;
+}
+
+/// The identity of a decision: replica, incarnation, cohort and sequence number.
+///
+/// Displays and parses as four hexadecimal numbers with points between them, such as `0.5f3a.0.1c`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId {
+    pub(crate) issuer: Issuer,
+    pub(crate) cohort: CohortId,
+    /// Below 2⁴⁰.
+    pub(crate) sequence: u64,
+}
+
+impl DecisionId {
+    /// The replica that made the decision.
+    #[must_use]
+    pub fn replica(self) -> u16 {
+        self.issuer.replica
+    }
+
+    /// The life of that replica in which it did.
+    #[must_use]
+    pub fn incarnation(self) -> u64 {
+        self.issuer.incarnation
+    }
+
+    /// The cohort the decision belongs to.
+    #[must_use]
+    pub fn cohort(self) -> CohortId {
+        self.cohort
+    }
+
+    /// Its number within the cohort.
+    #[must_use]
+    pub fn sequence(self) -> u64 {
+        self.sequence
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Issuer { replica, incarnation } = self.issuer;
+        write!(f, "{replica:x}.{incarnation:x}.{:x}.{:x}", self.cohort.get(), self.sequence)
+    }
+}
+
+/// A text that is no [`DecisionId`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DecisionIdError {
+    /// The text (its first hundred characters).
+    pub text: String,
+}
+
+impl fmt::Display for DecisionIdError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no decision id", self.text)
+    }
+}
+
+impl std::error::Error for DecisionIdError {}
+
+impl std::str::FromStr for DecisionId {
+    type Err = DecisionIdError;
+
+    fn from_str(text: &str) -> Result<Self, DecisionIdError> {
+        let parse = || {
+            let mut parts = text.split('.');
+            let mut number = |bits: u32| {
+                let digits = parts.next()?;
+                // `from_str_radix` would take a sign.
+                let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+                let number = u64::from_str_radix(digits, 16).ok().filter(|_| plain)?;
+                (number >> bits == 0).then_some(number)
+            };
+            let (replica, incarnation) = (number(16)?, number(Issuer::INCARNATION_BITS)?);
+            let (cohort, sequence) = (number(32)?, number(40)?);
+            parts.next().is_none().then_some(Self {
+                issuer: Issuer { replica: replica as u16, incarnation },
+                cohort: CohortId::new(cohort as u32),
+                sequence,
+            })
+        };
+        parse().ok_or_else(|| DecisionIdError { text: text.chars().take(100).collect() })
+    }
+}

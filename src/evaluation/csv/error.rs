@@ -1,0 +1,189 @@
+//! What can be wrong with a CSV file, and where.
+
+use std::error::Error;
+use std::fmt;
+
+use crate::arm::ArmSpaceError;
+use crate::segment::SegmentsError;
+
+use super::super::log::LogError;
+use super::Columns;
+
+/// Why a file is no log. Displays as one line that names the file and, as far as there are any, line and column.
+#[derive(Debug)]
+pub struct CsvError {
+    pub(super) file: String,
+    pub(super) line: Option<u64>,
+    pub(super) column: Option<String>,
+    /// On the heap, since a log is usually read without one.
+    pub(super) fault: Box<CsvFault>,
+}
+
+/// What is wrong with the file.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CsvFault {
+    /// It cannot be opened or read, or is not the gzip it says it is.
+    Read(std::io::Error),
+    /// It has no header row.
+    NoHeader,
+    /// It has a header row and no other.
+    NoRows,
+    /// The header has no such column.
+    NoColumn {
+        /// The columns there are (the first fifty).
+        known: Vec<String>,
+    },
+    /// The header has the column more than once.
+    AmbiguousColumn,
+    /// Two roles are given to one column.
+    ColumnTwice,
+    /// A row has more or fewer fields than the header.
+    Fields {
+        /// Fields in the row.
+        fields: usize,
+        /// Fields in the header.
+        header: usize,
+    },
+    /// A row is longer than [`Columns::MAX_ROW`].
+    LongRow,
+    /// A field is not UTF-8.
+    NotUtf8,
+    /// A field is not a finite number.
+    NotANumber {
+        /// The field (its first hundred characters).
+        text: String,
+    },
+    /// A propensity is not in (0, 1].
+    Propensity {
+        /// The propensity.
+        propensity: f64,
+    },
+    /// A column has more different values than there can be levels.
+    Levels {
+        /// The most there can be.
+        limit: u64,
+    },
+    /// A value is too long to be the name of a level.
+    LongLevel {
+        /// Its length in bytes.
+        bytes: usize,
+        /// The longest there can be.
+        limit: usize,
+    },
+    /// The segment columns have more different combinations of values than there can be segments.
+    Crossings {
+        /// The most there can be.
+        limit: u64,
+    },
+    /// The values of the arm column make no arms.
+    Arms(ArmSpaceError),
+    /// The values of the segment columns make no segments.
+    Segments(SegmentsError),
+    /// The rows make no log.
+    Log(LogError),
+}
+
+impl CsvError {
+    /// The file, as it was named.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The line, from 1, on which the row with the fault begins.
+    #[must_use]
+    pub fn line(&self) -> Option<u64> {
+        self.line
+    }
+
+    /// The name of the column.
+    #[must_use]
+    pub fn column(&self) -> Option<&str> {
+        self.column.as_deref()
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn fault(&self) -> &CsvFault {
+        &self.fault
+    }
+}
+
+impl fmt::Display for CsvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // One line, whatever the file is called.
+        write!(f, "{}", self.file.escape_debug())?;
+        if let Some(line) = self.line {
+            write!(f, ": line {line}")?;
+        }
+        if let Some(column) = &self.column {
+            write!(f, "{} column {column:?}", if self.line.is_some() { "," } else { ":" })?;
+        }
+        write!(f, ": {}", self.fault)
+    }
+}
+
+impl fmt::Display for CsvFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(error) => write!(f, "{}", error.to_string().escape_debug()),
+            Self::NoHeader => f.write_str("there is no header row"),
+            Self::NoRows => f.write_str("there are no rows below the header"),
+            Self::NoColumn { known } => write!(f, "there is no such column; there are {known:?}"),
+            Self::AmbiguousColumn => f.write_str("the header has this column more than once"),
+            Self::ColumnTwice => f.write_str("the column is given two roles"),
+            Self::Fields { fields, header } => write!(f, "{fields} fields where the header has {header}"),
+            Self::LongRow => {
+                write!(f, "the row is longer than {} bytes; is a quote not closed?", Columns::MAX_ROW)
+            }
+            Self::NotUtf8 => f.write_str("the text is not UTF-8"),
+            Self::NotANumber { text } => write!(f, "{text:?} is not a number"),
+            Self::Propensity { propensity } => {
+                write!(f, "propensity {propensity} is not above 0 and at most 1")
+            }
+            Self::Levels { limit } => write!(f, "more than {limit} different values"),
+            Self::LongLevel { bytes, limit } => {
+                write!(f, "a value of {bytes} bytes is no name, at most {limit} are possible")
+            }
+            Self::Crossings { limit } => write!(f, "more than {limit} combinations of segment columns"),
+            Self::Arms(error) => error.fmt(f),
+            Self::Segments(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for CsvError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &*self.fault {
+            CsvFault::Read(error) => Some(error),
+            CsvFault::Arms(error) => Some(error),
+            CsvFault::Segments(error) => Some(error),
+            CsvFault::Log(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// A fault before it is known which file it is in.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) line: Option<u64>,
+    pub(super) column: Option<String>,
+    pub(super) fault: CsvFault,
+}
+
+impl Fault {
+    pub(super) fn nowhere(fault: CsvFault) -> Self {
+        Self { line: None, column: None, fault }
+    }
+
+    pub(super) fn row(line: u64, fault: CsvFault) -> Self {
+        Self { line: Some(line), column: None, fault }
+    }
+
+    pub(super) fn field(line: u64, column: &str, fault: CsvFault) -> Self {
+        Self { line: Some(line), column: Some(column.to_owned()), fault }
+    }
+}

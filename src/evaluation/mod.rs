@@ -1,0 +1,61 @@
+//! Offline evaluation: what would another policy have earned, by a log of what was sent?
+//!
+//! A [`Log`] is a list of rounds, each with its segment, its arm, the probability with which that arm was drawn
+//! and its reward. Two kinds of question can be put to it.
+//!
+//! * **A policy that does not learn** ([`TargetPolicy`]: uniform, one fixed arm, a table): every round counts,
+//!   weighted by how much more or less often the target would have sent what was sent.
+//!   [`inverse_propensity`] is unbiased, [`self_normalised`] steadier.
+//! * **A policy that learns** (a [`Bandit`](crate::Bandit)): what it would have sent next depends on what it saw
+//!   before, so rounds cannot just be weighted. [`replay`] offers it the rounds one by one and keeps those which
+//!   it would itself have drawn; it learns from these through the very code that runs in production.
+//!
+//! What a log cannot answer is how often an arm pays that it never shows. Every [`Estimate`] therefore counts the
+//! rounds outside the log's support and carries its interval, its effective sample size and its largest weight:
+//! a value without them says little. Logs without known propensities (observational data) answer neither
+//! question.
+//!
+//! ```
+//! use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+//! use tactful::evaluation::{Log, Rejection, Round, replay, self_normalised};
+//! use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardKind, SegmentId, Segments, policy};
+//!
+//! let arms = ArmSpace::builder().dimension("template", ["friendly", "firm"]).build()?;
+//! let rounds = (0..1000).map(|number| Round {
+//!     segment: SegmentId::new(0),
+//!     arm: ArmId::new(number % 2),
+//!     propensity: 0.5,
+//!     reward: Reward::from(number % 10 == 1),
+//!     eligible: None,
+//! });
+//! let log = Log::new(arms, Segments::single(), RewardKind::Binary, rounds)?.declare_uniform()?;
+//!
+//! let firm = self_normalised(&log, &policy::Fixed::new(ArmId::new(1)))?;
+//! assert!((firm.value - 0.2).abs() < 1e-12);
+//!
+//! let bandit = Bandit::builder(log.arms().clone(), log.segments().clone()).build()?;
+//! let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+//! let learnt = replay(&bandit, &log, Rejection::default(), &mut rng)?;
+//! assert!(learnt.value > 0.1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#[cfg(feature = "csv")]
+pub mod csv;
+mod estimate;
+#[cfg(feature = "journal")]
+mod from_journal;
+mod inverse_propensity;
+mod log;
+mod rejection;
+mod replay;
+mod target;
+
+pub use estimate::{Estimate, EstimateError};
+#[cfg(feature = "journal")]
+pub use from_journal::{FromJournal, FromJournalError};
+pub use inverse_propensity::{inverse_propensity, self_normalised, self_normalised_arms};
+pub use log::{Log, LogError, Round, RoundError};
+pub use rejection::{Rejection, RejectionError};
+pub use replay::{ReplayError, replay, replay_watched};
+pub use target::{Occasion, TableError, TargetPolicy, TargetTable};

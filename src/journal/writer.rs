@@ -1,0 +1,180 @@
+//! Writing a journal.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::arm::{ArmSpace, Eligibility};
+use crate::decision::{Decision, DecisionId};
+use crate::reward::{Reward, RewardKind};
+use crate::segment::Segments;
+use crate::time::Timestamp;
+
+use super::record::{Digest, Record, VERSION, ranges};
+use super::{JournalError, JournalReader, Torn};
+
+/// Writes decisions and outcomes, a line each, to any sink. Wrap files in a `BufWriter`.
+///
+/// Nothing is flushed or synced unless asked for by [`flush`](JournalWriter::flush).
+#[derive(Debug)]
+pub struct JournalWriter<W: Write> {
+    sink: W,
+    arms: ArmSpace,
+    segments: Segments,
+    reward: RewardKind,
+    /// Sets that the file names already.
+    sets: HashMap<u64, Eligibility>,
+    /// The line in the making: one write per line, so that a failing sink tears at most the last.
+    line: Vec<u8>,
+}
+
+impl<W: Write> JournalWriter<W> {
+    /// Starts a journal: writes the header.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if the sink fails.
+    pub fn new(
+        sink: W,
+        arms: &ArmSpace,
+        segments: &Segments,
+        reward: RewardKind,
+    ) -> Result<Self, JournalError> {
+        let mut writer = Self::continued(sink, arms, segments, reward);
+        writer.write(&Record::Header {
+            version: VERSION,
+            arms: Cow::Borrowed(arms),
+            segments: Cow::Borrowed(segments),
+            reward,
+        })?;
+        Ok(writer)
+    }
+
+    fn continued(sink: W, arms: &ArmSpace, segments: &Segments, reward: RewardKind) -> Self {
+        let (arms, segments) = (arms.clone(), segments.clone());
+        Self { sink, arms, segments, reward, sets: HashMap::new(), line: Vec::new() }
+    }
+
+    /// Writes a decision, and before it the set it was drawn from if that is new.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::OtherNames`] if decision or set belong to other arms or segments, [`JournalError::Io`] if
+    /// the sink fails.
+    pub fn decision(
+        &mut self,
+        at: Timestamp,
+        decision: &Decision,
+        eligible: &Eligibility,
+    ) -> Result<(), JournalError> {
+        let (segment, arm) = (decision.segment(), decision.arm());
+        let known = segment.index() < self.segments.len()
+            && eligible.space() == self.arms.fingerprint()
+            && eligible.contains(arm);
+        if !known {
+            return Err(JournalError::OtherNames);
+        }
+        let digest = eligible.digest();
+        // The set itself is compared: should two share a digest, the file says anew which one it means.
+        if !eligible.is_all() && self.sets.get(&digest) != Some(eligible) {
+            self.write(&Record::Eligible { digest: Digest(digest), arms: Cow::Owned(ranges(eligible)) })?;
+            self.sets.insert(digest, eligible.clone());
+        }
+        self.write(&Record::Decision {
+            id: Cow::Owned(decision.id().to_string()),
+            at,
+            segment: segment.get(),
+            arm: arm.get(),
+            propensity: decision.propensity(),
+            eligible: (!eligible.is_all()).then_some(Digest(digest)),
+        })
+    }
+
+    /// Writes the outcome of a decision.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Reward`] for a value that the declared rewards do not admit, [`JournalError::Io`] if the
+    /// sink fails.
+    pub fn outcome(&mut self, at: Timestamp, id: DecisionId, reward: Reward) -> Result<(), JournalError> {
+        let value = reward.value();
+        self.reward.quantity(reward).map_err(|_| JournalError::Reward { value })?;
+        self.write(&Record::Outcome { id: Cow::Owned(id.to_string()), at, reward: value })
+    }
+
+    /// Flushes the sink.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError::Io`] if the sink fails.
+    pub fn flush(&mut self) -> Result<(), JournalError> {
+        Ok(self.sink.flush()?)
+    }
+
+    /// The sink, for closing or syncing it.
+    pub fn into_inner(self) -> W {
+        self.sink
+    }
+
+    fn write(&mut self, record: &Record<'_>) -> Result<(), JournalError> {
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, record).map_err(std::io::Error::from)?;
+        self.line.push(b'\n');
+        Ok(self.sink.write_all(&self.line)?)
+    }
+}
+
+impl JournalWriter<BufWriter<File>> {
+    /// Continues the journal at this path, or starts it. A torn last line is cut off and reported.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]: a file that is no journal or is damaged (it is left as it is), one of other arms,
+    /// segments or rewards, or a failing file system.
+    pub fn append(
+        path: impl AsRef<Path>,
+        arms: &ArmSpace,
+        segments: &Segments,
+        reward: RewardKind,
+    ) -> Result<(Self, Option<Torn>), JournalError> {
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        if let Some(torn) = torn_header(&mut file, arms, segments, reward)? {
+            file.set_len(0)?;
+            let torn = (torn.bytes > 0).then_some(torn);
+            return Ok((Self::new(BufWriter::new(file), arms, segments, reward)?, torn));
+        }
+        let mut reader = JournalReader::new(BufReader::new(&file))?;
+        if reader.arms() != arms || reader.segments() != segments || reader.reward_kind() != reward {
+            return Err(JournalError::OtherNames);
+        }
+        reader.by_ref().try_for_each(|entry| entry.map(drop))?;
+        let (torn, unterminated) = (reader.torn(), reader.is_unterminated());
+        if let Some(torn) = torn {
+            file.set_len(torn.offset)?;
+        }
+        file.seek(SeekFrom::End(0))?;
+        let mut writer = Self::continued(BufWriter::new(file), arms, segments, reward);
+        if unterminated {
+            writer.sink.write_all(b"\n")?;
+        }
+        Ok((writer, torn))
+    }
+}
+
+/// What there is of a file that ends before its header does: nothing, or the beginning of the very header that
+/// would be written now (any other text might be somebody's file).
+fn torn_header(
+    file: &mut File,
+    arms: &ArmSpace,
+    segments: &Segments,
+    reward: RewardKind,
+) -> Result<Option<Torn>, JournalError> {
+    let header = JournalWriter::new(Vec::new(), arms, segments, reward)?.into_inner();
+    let mut found = Vec::new();
+    (&*file).take(header.len() as u64).read_to_end(&mut found)?;
+    file.rewind()?;
+    let torn = found.len() + 1 < header.len() && header.starts_with(&found);
+    Ok(torn.then_some(Torn { line: 1, offset: 0, bytes: found.len() as u64 }))
+}

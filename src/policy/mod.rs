@@ -1,0 +1,160 @@
+//! Policies: what is believed of the eligible arms, turned into probabilities.
+//!
+//! A [`Policy`] is a pure function. It has no generator, no clock and no scratch of its own; chance enters when a
+//! decision is drawn from the plan that these probabilities become. Exploration share, floors and caps belong to
+//! the plan, so that every policy has them.
+
+mod epsilon_greedy;
+mod fixed;
+mod thompson;
+mod ucb1;
+mod uniform;
+
+pub use epsilon_greedy::{EpsilonError, EpsilonGreedy};
+pub use fixed::Fixed;
+pub use thompson::Thompson;
+pub use ucb1::Ucb1;
+pub use uniform::Uniform;
+
+use std::fmt;
+
+use crate::arm::ArmId;
+use crate::belief::Beta;
+use crate::statistics::ArmStatistics;
+
+/// A rule that says how often each eligible arm should be selected, given what is known.
+pub trait Policy: fmt::Debug + Send + Sync {
+    /// The name by which reports and the command line know the policy, such as `thompson`.
+    fn name(&self) -> String;
+
+    /// Which events change what the policy would do; others never make its plan due.
+    fn observes(&self) -> Observes;
+
+    /// The probabilities of the eligible arms.
+    ///
+    /// The same view always gives the same probabilities. Entries that are negative or not finite count as zero;
+    /// the rest is scaled to sum to one; if nothing is left, all eligible arms share evenly.
+    fn probabilities(&self, view: &View<'_>) -> Probabilities;
+}
+
+/// Which events make a policy's plan old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observes {
+    /// None: the policy does not learn.
+    Nothing,
+    /// Outcomes.
+    Outcomes,
+    /// Outcomes, and selections too: the policy counts arms as tried when they are selected, so that outcomes
+    /// which come late do not make it pour everything into one arm.
+    Selections,
+}
+
+/// What a policy may see of the eligible arms, in ascending order of their ids. Positions run from 0 to
+/// [`View::len`] − 1 and are *not* arm ids unless every arm is eligible.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    arms: &'a [ArmId],
+    posteriors: &'a [Beta],
+    statistics: &'a [ArmStatistics],
+}
+
+impl<'a> View<'a> {
+    /// A view of these arms; the three slices have one entry per eligible arm.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    #[must_use]
+    pub fn new(arms: &'a [ArmId], posteriors: &'a [Beta], statistics: &'a [ArmStatistics]) -> Self {
+        assert!(arms.len() == posteriors.len() && arms.len() == statistics.len(), "one entry per arm");
+        Self { arms, posteriors, statistics }
+    }
+
+    /// The number of eligible arms, at least one.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "nothing is asked of an empty set")]
+    pub fn len(&self) -> usize {
+        self.arms.len()
+    }
+
+    /// The eligible arms.
+    #[must_use]
+    pub fn arms(&self) -> &'a [ArmId] {
+        self.arms
+    }
+
+    /// What is believed of each arm's mean reward, scaled to [0, 1].
+    #[must_use]
+    pub fn posteriors(&self) -> &'a [Beta] {
+        self.posteriors
+    }
+
+    /// What was counted of each arm.
+    #[must_use]
+    pub fn statistics(&self) -> &'a [ArmStatistics] {
+        self.statistics
+    }
+
+    /// Decisions for the eligible arms so far.
+    #[must_use]
+    pub fn selections(&self) -> u64 {
+        self.statistics.iter().map(|arm| arm.issued()).sum()
+    }
+}
+
+/// A probability for each eligible arm, kept sparse: a share spread evenly over all of them, and contenders with
+/// a share of their own on top.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Probabilities {
+    /// Share spread evenly over all eligible arms, in [0, 1].
+    pub uniform: f64,
+    /// (position in the view, share): ascending positions, each at most once, shares in [0, 1].
+    pub contenders: Vec<(u32, f64)>,
+}
+
+impl Probabilities {
+    /// All eligible arms alike.
+    #[must_use]
+    pub fn uniform() -> Self {
+        Self { uniform: 1.0, contenders: Vec::new() }
+    }
+
+    /// A share each for the arms at these ascending positions, evenly, and the rest spread over all.
+    #[must_use]
+    pub fn shared(positions: &[u32], share: f64) -> Self {
+        if positions.is_empty() {
+            return Self::uniform();
+        }
+        let each = share / positions.len() as f64;
+        Self {
+            uniform: 1.0 - share,
+            contenders: positions.iter().map(|&position| (position, each)).collect(),
+        }
+    }
+
+    /// One share per position.
+    #[must_use]
+    pub fn dense(shares: &[f64]) -> Self {
+        let contenders = shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
+        Self {
+            uniform: 0.0,
+            contenders: contenders.map(|(position, &share)| (position as u32, share)).collect(),
+        }
+    }
+}
+
+/// Positions of the largest score, ascending: all of them, since ties are split evenly. NaN never wins.
+fn leaders(scores: impl Iterator<Item = f64>) -> Vec<u32> {
+    let mut best = f64::NEG_INFINITY;
+    let mut positions = Vec::new();
+    for (position, score) in scores.enumerate() {
+        if score > best {
+            best = score;
+            positions.clear();
+        }
+        if score >= best {
+            positions.push(position as u32);
+        }
+    }
+    positions
+}

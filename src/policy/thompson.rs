@@ -1,0 +1,47 @@
+//! Thompson sampling: each arm as often as it is the best, by what is believed.
+
+use crate::belief::best::probability_best;
+
+use super::{Observes, Policy, Probabilities, View};
+
+/// Selects each arm with the probability that its mean reward is the largest.
+///
+/// With independent posteriors of density f_k and distribution F_k, that probability is
+/// p_k = ∫ f_k(x) Π_{j≠k} F_j(x) dx. The textbook draws one sample per arm and takes the largest, which has the
+/// same law; here p itself is computed, by one quadrature for all arms (see
+/// [`belief::best`](crate::belief::best)), so that the propensity of a decision is known and selection is a
+/// table look-up.
+///
+/// W. R. Thompson (1933), *On the likelihood that one unknown probability exceeds another in view of the
+/// evidence of two samples*. Regret O(Σ Δ_k ln T / kl(μ_k, μ*)), asymptotically optimal for Bernoulli rewards:
+/// Kaufmann, Korda, Munos (2012); Agrawal, Goyal (2013).
+///
+/// **When**: the default. Nearly indifferent to batches and delays, good at rare rewards.
+/// **When not**: with very many arms and rare rewards it explores more than it need.
+///
+/// The prior is the bandit's (see [`BanditBuilder::prior`](crate::BanditBuilder::prior)). For rewards in a range
+/// the posterior is the Beta of the scaled sums, which is wider than the truth: no law on [0, 1] with that mean
+/// has more variance than the Bernoulli.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Thompson {}
+
+impl Policy for Thompson {
+    fn name(&self) -> String {
+        "thompson".to_owned()
+    }
+
+    fn observes(&self) -> Observes {
+        Observes::Outcomes
+    }
+
+    fn probabilities(&self, view: &View<'_>) -> Probabilities {
+        let posteriors = view.posteriors();
+        // Before the first outcome, and after equal ones, nothing need be computed or stored per arm.
+        if posteriors.iter().all(|posterior| *posterior == posteriors[0]) {
+            return Probabilities::uniform();
+        }
+        let mut probabilities = Vec::new();
+        probability_best(posteriors, &mut probabilities);
+        Probabilities::dense(&probabilities)
+    }
+}

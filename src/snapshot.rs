@@ -1,0 +1,215 @@
+//! What was learnt, as plain versioned data keyed by names.
+//!
+//! Configuration is code, learning is the snapshot: it is taken from a bandit and restored into one that today's
+//! code has built, whose dimensions and levels may have grown or shrunk meanwhile.
+
+use std::error::Error;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::arm::ArmSpace;
+use crate::reward::RewardKind;
+use crate::segment::Segments;
+use crate::statistics::{ArmStatistics, StatisticsError};
+
+/// Everything a bandit has learnt and what it must remember to count each reward once.
+///
+/// Serialises with any serde format. Restoring checks it, so a snapshot may come from anywhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    pub(crate) version: u32,
+    pub(crate) reward: RewardKind,
+    /// The names in use when the snapshot was taken, then those of earlier builds that tokens may still mean.
+    pub(crate) generations: Vec<Generation>,
+    pub(crate) lives: Vec<Life>,
+}
+
+impl Snapshot {
+    /// The version this release writes and reads.
+    pub const VERSION: u32 = 1;
+}
+
+/// The names of one build, with the counters that belong to them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Generation {
+    pub(crate) arms: ArmSpace,
+    pub(crate) segments: Segments,
+    /// (segment, arm, counters), numbered by the names above. In earlier generations only what has no arm or
+    /// segment any more, kept in case the name comes back.
+    pub(crate) cells: Vec<(u32, u32, ArmStatistics)>,
+}
+
+/// One life of a process: how many decisions it made, and which of them have their reward.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Life {
+    pub(crate) replica: u16,
+    pub(crate) incarnation: u64,
+    pub(crate) cohort: u32,
+    pub(crate) issued: u64,
+    /// A bit per decision, 64 to a word, lowest first; trailing zeros left out.
+    #[serde(with = "hexadecimal")]
+    pub(crate) claimed: Vec<u64>,
+}
+
+/// What [`Bandit::restore`](crate::Bandit::restore) found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Restored {
+    /// How the arms of the snapshot fit today's.
+    pub arms: Matching,
+    /// How the segments of the snapshot fit today's.
+    pub segments: Matching,
+}
+
+/// Two lists of names side by side.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Matching {
+    /// Names on both sides: what was learnt of them goes on.
+    pub matched: usize,
+    /// Names of today that the snapshot does not have: they start from the prior.
+    pub appeared: Vec<String>,
+    /// Names of the snapshot that today's build does not have. What was learnt of them stays in the snapshots to
+    /// come, and is taken up again if the name comes back.
+    pub vanished: Vec<String>,
+}
+
+impl fmt::Display for Restored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "arms: {}; segments: {}", self.arms, self.segments)
+    }
+}
+
+impl fmt::Display for Matching {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} matched, {} appeared, {} vanished",
+            self.matched,
+            self.appeared.len(),
+            self.vanished.len()
+        )
+    }
+}
+
+/// Why a snapshot cannot be restored; the bandit is as it was.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum RestoreError {
+    /// Written by another release.
+    Version {
+        /// The snapshot's version.
+        version: u32,
+    },
+    /// The bandit has made decisions already; restoring is for a fresh one.
+    InUse {
+        /// How many.
+        decisions: u64,
+    },
+    /// The rewards of the snapshot are of another kind or range.
+    RewardKind {
+        /// The kind in the snapshot.
+        snapshot: RewardKind,
+        /// The kind of the bandit.
+        bandit: RewardKind,
+    },
+    /// The snapshot holds decisions of the very replica and incarnation of this bandit, so that new ones could not
+    /// be told from old ones. Every start needs a new incarnation.
+    IncarnationTaken {
+        /// The replica.
+        replica: u16,
+        /// The incarnation.
+        incarnation: u64,
+    },
+    /// A counter stands for a segment or an arm that the snapshot does not name, or stands twice.
+    Cell {
+        /// Number of the segment.
+        segment: u32,
+        /// Number of the arm.
+        arm: u32,
+    },
+    /// Counters that are impossible or too large.
+    Statistics {
+        /// Number of the segment.
+        segment: u32,
+        /// Number of the arm.
+        arm: u32,
+        /// What is wrong.
+        error: StatisticsError,
+    },
+    /// A life that stands twice, has claims on decisions it never made, or numbers out of range.
+    Life {
+        /// The replica.
+        replica: u16,
+        /// The incarnation.
+        incarnation: u64,
+    },
+    /// There are no names.
+    Empty,
+}
+
+impl fmt::Display for RestoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Version { version } => {
+                write!(f, "snapshot version {version} is unknown, {} is known", Snapshot::VERSION)
+            }
+            Self::InUse { decisions } => {
+                write!(f, "the bandit has made {decisions} decisions; restore before the first")
+            }
+            Self::RewardKind { snapshot, bandit } => {
+                write!(f, "the snapshot holds rewards {snapshot:?}, the bandit takes {bandit:?}")
+            }
+            Self::IncarnationTaken { replica, incarnation } => {
+                write!(
+                    f,
+                    "replica {replica} incarnation {incarnation:x} has lived before; every start needs a new one"
+                )
+            }
+            Self::Cell { segment, arm } => {
+                write!(f, "counters for segment {segment} and arm {arm}, which are not named or stand twice")
+            }
+            Self::Statistics { segment, arm, error } => {
+                write!(f, "counters of segment {segment} and arm {arm}: {error}")
+            }
+            Self::Life { replica, incarnation } => {
+                write!(f, "the record of replica {replica} incarnation {incarnation:x} is impossible")
+            }
+            Self::Empty => f.write_str("the snapshot names no arms"),
+        }
+    }
+}
+
+impl Error for RestoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Statistics { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Bits as a text of 16 hexadecimal digits a word.
+mod hexadecimal {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
+        let text: String = words.iter().map(|word| format!("{word:016x}")).collect();
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let refused = || D::Error::custom("claimed bits are 16 hexadecimal digits a word");
+        if text.len() % 16 != 0 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(refused());
+        }
+        let word = |digits: &[u8]| {
+            let digits = std::str::from_utf8(digits).ok()?;
+            u64::from_str_radix(digits, 16).ok()
+        };
+        text.as_bytes().chunks(16).map(|digits| word(digits).ok_or_else(refused)).collect()
+    }
+}

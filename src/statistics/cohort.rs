@@ -1,0 +1,108 @@
+//! A cohort: decisions that are numbered together and close together.
+//!
+//! Where the host reports failures itself there is one cohort that never closes. The number of the cohort is
+//! part of every decision and its token, so that cohorts by time bucket need no new format.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sync::{AtomicU64, Ordering};
+
+use super::claims::{Claims, SEQUENCE_BITS};
+
+/// The number of a cohort.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CohortId(u32);
+
+impl CohortId {
+    /// The one cohort that never closes.
+    pub const OPEN_ENDED: Self = Self(0);
+
+    pub(crate) const fn new(number: u32) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for CohortId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Why a decision cannot be rewarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ClaimError {
+    /// The cohort never issued a decision of this number.
+    NeverIssued,
+    /// It has its reward.
+    AlreadyClaimed,
+}
+
+/// Numbers decisions and lets each be claimed once.
+#[derive(Debug)]
+pub(crate) struct Cohort {
+    /// The next decision's number: as many as were issued.
+    sequence: AtomicU64,
+    claims: Claims,
+}
+
+impl Cohort {
+    /// The most decisions a cohort can number: 2⁴⁰.
+    pub(crate) const CAPACITY: u64 = 1 << SEQUENCE_BITS;
+
+    pub(crate) fn new() -> Self {
+        Self { sequence: AtomicU64::new(0), claims: Claims::new() }
+    }
+
+    /// A number for a new decision, or `None` when all are used up.
+    pub(crate) fn number(&self) -> Option<u64> {
+        // Relaxed: a number publishes nothing; the decision travels to its rewarder by other means.
+        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        if sequence < Self::CAPACITY {
+            return Some(sequence);
+        }
+        self.sequence.fetch_sub(1, Ordering::Relaxed);
+        None
+    }
+
+    /// How many decisions have been numbered.
+    pub(crate) fn issued(&self) -> u64 {
+        self.sequence.load(Ordering::Relaxed).min(Self::CAPACITY)
+    }
+
+    /// Claims a decision for its one reward.
+    pub(crate) fn claim(&self, sequence: u64) -> Result<(), ClaimError> {
+        if sequence >= self.issued() {
+            return Err(ClaimError::NeverIssued);
+        }
+        if self.claims.claim(sequence) { Ok(()) } else { Err(ClaimError::AlreadyClaimed) }
+    }
+
+    /// The claimed bits, 64 decisions a word, trailing zeros left out.
+    pub(crate) fn claimed(&self) -> Vec<u64> {
+        // Not by the number of decisions: a snapshot may claim 2⁴⁰ of them, and memory follows use.
+        let words = self.issued().div_ceil(64).min(self.claims.end());
+        let mut bits: Vec<u64> = (0..words).map(|word| self.claims.read(word)).collect();
+        while bits.last() == Some(&0) {
+            bits.pop();
+        }
+        bits
+    }
+
+    /// A cohort of an earlier life: `issued` numbers taken, these bits claimed.
+    pub(crate) fn restored(issued: u64, claimed: &[u64]) -> Self {
+        let cohort = Self { sequence: AtomicU64::new(issued), claims: Claims::new() };
+        for (word, &bits) in claimed.iter().enumerate().filter(|&(_, &bits)| bits != 0) {
+            cohort.claims.restore(word as u64, bits);
+        }
+        cohort
+    }
+}

@@ -1,0 +1,340 @@
+//! The command `tactful`: what it prints, and the one line with which it refuses.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use tactful::Reward;
+use tactful::evaluation::Log;
+use tactful::journal::JournalReader;
+
+/// A folder of its own for each test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tactful-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, bytes).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tactful(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tactful")).args(arguments).output().unwrap()
+}
+
+/// Standard output of a run that succeeds.
+fn printed(arguments: &[&str]) -> String {
+    let output = tactful(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && errors.is_empty(), "{arguments:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let text = printed(&[arguments, &["--format", "json"]].concat());
+    assert_eq!(text.matches('\n').count(), 1, "one line: {text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+/// The one line of a run that is refused with status 2 and prints nothing else.
+fn refused(arguments: &[&str]) -> String {
+    let output = tactful(arguments);
+    let line = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {line}");
+    assert!(output.stdout.is_empty());
+    assert!(line.ends_with('\n') && line.matches('\n').count() == 1, "{arguments:?}: {line:?}");
+    line.trim_end().to_owned()
+}
+
+/// 600 rows: `a` pays in one of ten, `b` in three of ten.
+fn mails() -> String {
+    let row = |n: usize| match n % 2 {
+        0 => format!("a,{},{}\n", ["x", "y"][n / 2 % 2], u8::from(n % 20 < 1)),
+        _ => format!("b,{},{}\n", ["x", "y"][n / 2 % 2], u8::from(n % 20 < 6)),
+    };
+    "mail,stage,paid\n".to_owned() + &(0..600).map(row).collect::<String>()
+}
+
+fn policy<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let policies = document["policies"].as_array().unwrap();
+    policies.iter().find(|policy| policy["name"] == name).unwrap_or_else(|| panic!("no {name} in {document}"))
+}
+
+#[test]
+fn json_has_every_policy_with_full_precision() {
+    let folder = Folder::new("json");
+    let text = mails();
+    let file = folder.file("mails.csv", &text);
+    let flags = ["--arm", "mail", "--segment", "stage", "--reward", "paid", "--uniform"];
+    let arguments = [&["replay", &file][..], &flags].concat();
+    let document = json(&arguments);
+    assert_eq!(document["rounds"], 600);
+    let names: Vec<&str> = document["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|policy| policy["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["thompson", "ucb1", "epsilon-greedy", "uniform", "arm:a", "arm:b"]);
+    for name in names {
+        let policy = policy(&document, name);
+        let [value, se] = ["value", "se"].map(|key| policy[key].as_f64().unwrap());
+        let [lower, upper] = [0, 1].map(|end| policy["interval"][end].as_f64().unwrap());
+        assert!(lower < value && value < upper && (upper - value - 1.959_963_984_540_054 * se).abs() < 1e-12);
+        assert_eq!(policy.as_object().unwrap().len(), 5);
+        assert!(policy["rounds_used"].as_u64().is_some());
+    }
+    assert!((policy(&document, "arm:a")["value"].as_f64().unwrap() - 0.1).abs() < 1e-12);
+    assert!((policy(&document, "arm:b")["value"].as_f64().unwrap() - 0.3).abs() < 0.0334);
+    assert_eq!(policy(&document, "arm:a")["rounds_used"], 300);
+    assert_eq!(policy(&document, "uniform")["rounds_used"], 600);
+
+    // Same seed, same output; packed, the same; another seed, other rounds kept.
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(text.as_bytes()).unwrap();
+    let packed = folder.file("mails.csv.gz", packed.finish().unwrap());
+    assert_eq!(json(&[&["replay", &packed][..], &flags].concat()), document);
+    let other = json(&[&arguments[..], &["--seed", "2"]].concat());
+    assert_eq!(policy(&other, "arm:b"), policy(&document, "arm:b"));
+    assert_ne!(policy(&other, "thompson"), policy(&document, "thompson"));
+    let exploring = json(&[&arguments[..], &["--exploration", "1"]].concat());
+    assert_ne!(policy(&exploring, "thompson"), policy(&document, "thompson"));
+}
+
+#[test]
+fn the_table_says_what_was_read_and_how_values_came_about() {
+    let folder = Folder::new("table");
+    let file = folder.file("mails.csv", mails());
+    let text = printed(&["replay", &file, "--arm", "mail", "--reward", "paid", "--uniform"]);
+    let first = text.lines().next().unwrap();
+    assert!(first.ends_with("mails.csv: 600 rounds, 2 arms, 1 segment, mean reward 0.20000"), "{first}");
+    let header = text.lines().find(|line| line.starts_with("policy")).unwrap();
+    let rows: Vec<&str> = text.lines().skip_while(|line| *line != header).skip(1).take(6).collect();
+    assert!(rows.iter().all(|row| row.chars().count() == header.chars().count()), "{text}");
+    assert!(rows[5].starts_with("arm:a") && rows[4].starts_with("arm:b"), "best first: {text}");
+    assert!(text.contains("replayed by rejection") && text.contains("self-normalised"));
+    assert!(text.lines().all(|line| line.chars().count() <= 130), "{text}");
+}
+
+#[test]
+fn many_arms_are_cut_in_the_table_and_whole_in_json() {
+    let folder = Folder::new("many");
+    let rows: String = (0..1500).map(|n| format!("m{},{}\n", n % 150, u8::from(n % 7 == 0))).collect();
+    let file = folder.file("many.csv", "mail,paid\n".to_owned() + &rows);
+    let flags = ["replay", &file, "--arm", "mail", "--reward", "paid", "--uniform"];
+    let text = printed(&flags);
+    assert_eq!(text.lines().filter(|line| line.starts_with("arm:")).count(), 20);
+    assert!(text.contains("130 more arms are not shown"), "{text}");
+    assert!(text.contains("Warning: fewer than 100 effective rounds"), "{text}");
+    assert_eq!(json(&flags)["policies"].as_array().unwrap().len(), 154);
+}
+
+#[test]
+fn a_value_that_cannot_be_known_is_null() {
+    let folder = Folder::new("null");
+    let file = folder.file("one.csv", "mail,paid,p\na,1,0.5\n");
+    let document = json(&["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
+    let learning = policy(&document, "thompson");
+    assert!(learning["value"].is_null() && learning["interval"].is_null() && learning["rounds_used"] == 0);
+    let fixed = policy(&document, "arm:a");
+    assert!(fixed["value"] == 1.0 && fixed["se"].is_null() && fixed["interval"].is_null());
+    let text = printed(&["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
+    assert!(text.contains("Warning: no round can be used: thompson"), "{text}");
+}
+
+#[test]
+fn whatever_is_wrong_takes_one_line_and_status_2() {
+    let folder = Folder::new("refused");
+    let good = folder.file("good.csv", mails());
+    let bad = folder.file("bad.csv", mails() + "a,x,perhaps\n");
+    let short = folder.file("short.csv", mails() + "a,x\n");
+    let unlikely = folder.file("p.csv", "mail,p,paid\na,0.5,1\nb,1.5,0\n");
+    let empty = folder.file("empty.csv", "");
+    let torn = folder.file("torn.csv.gz", [0x1f, 0x8b, 8, 0, 0]);
+    let garbage = folder.file("garbage.bin", (0..=255_u8).cycle().take(5000).collect::<Vec<_>>());
+    let absent = folder.0.join("absent.csv").display().to_string();
+    let directory = folder.0.display().to_string();
+    let columns = ["--arm", "mail", "--segment", "stage", "--reward", "paid", "--uniform"];
+    let over = |file: &str| refused(&[&["replay", file][..], &columns].concat());
+
+    let visited = ["replay", &good, "--arm", "mail", "--reward", "visited", "--uniform"];
+    let expected =
+        r#": line 1, column "visited": there is no such column; there are ["mail", "stage", "paid"]"#;
+    assert_eq!(refused(&visited), good.clone() + expected);
+    assert_eq!(over(&bad), bad.clone() + r#": line 602, column "paid": "perhaps" is not a number"#);
+    assert_eq!(over(&short), short.clone() + ": line 602: 2 fields where the header has 3");
+    let p = refused(&["replay", &unlikely, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
+    assert_eq!(p, unlikely.clone() + r#": line 3, column "p": propensity 1.5 is not above 0 and at most 1"#);
+    assert_eq!(over(&empty), empty.clone() + ": there is no header row");
+    for file in [&torn, &garbage, &absent, &directory] {
+        assert!(over(file).starts_with(&format!("{file}: ")), "{}", over(file));
+    }
+
+    let needs = |flags: &[&str]| refused(&[&["replay", &good][..], flags].concat());
+    assert_eq!(needs(&[]), good.clone() + ": --arm COL is needed to read a CSV file");
+    assert_eq!(needs(&["--arm", "mail"]), good.clone() + ": --reward COL is needed to read a CSV file");
+    let neither = needs(&["--arm", "mail", "--reward", "paid"]);
+    assert_eq!(neither, good.clone() + ": --propensity COL or --uniform is needed to read a CSV file");
+    let both = needs(&["--arm", "mail", "--reward", "paid", "--uniform", "--propensity", "p"]);
+    assert!(both.contains("--uniform") && both.contains("--propensity"), "{both}");
+
+    for flags in [
+        &["replay"][..],
+        &[],
+        &["evaluate", &good],
+        &["replay", &good, "--sed", "1"],
+        &["replay", &good, "--seed", "x"],
+        &["replay", &good, "--seed", "-1"],
+        &["replay", &good, "--format", "xml"],
+        &["replay", &good, "--exploration", "1.5"],
+        &["replay", &good, "--exploration", "NaN"],
+        &["replay", &good, "--arm"],
+        &["replay", &good, &good],
+        &["replay", "a\nb.csv", "--arm", "mail"],
+    ] {
+        assert!(!refused(flags).is_empty());
+    }
+    assert!(refused(&["replay", &good, "--exploration", "1.5"]).contains("1.5"));
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    assert!(printed(&["--version"]).starts_with("tactful "));
+    let help = printed(&["replay", "--help"]);
+    for flag in
+        ["--arm", "--segment", "--reward", "--propensity", "--uniform", "--format", "--seed", "--exploration"]
+    {
+        assert!(help.contains(flag), "{help}");
+    }
+}
+
+/// A journal of 400 decisions of two channels, of which the last has no outcome, and one outcome comes twice.
+fn journal() -> String {
+    let mut text = r#"{"type":"header","version":1,"arms":{"dimensions":[["channel",["email","sms"]],["tone",["warm","firm"]]]},"segments":{"attributes":[]},"reward":{"kind":"binary"}}"#
+        .to_owned()
+        + "\n";
+    for n in 0..400 {
+        let (arm, paid) = (n % 4, u8::from(n % 3 == 0 && n % 4 == 1));
+        text += &format!(
+            "{{\"type\":\"decision\",\"id\":\"0.1f.0.{n:x}\",\"at\":{n},\"segment\":0,\"arm\":{arm},\"propensity\":0.25}}\n"
+        );
+        if n < 399 {
+            text +=
+                &format!("{{\"type\":\"outcome\",\"id\":\"0.1f.0.{n:x}\",\"at\":{n},\"reward\":{paid}.0}}\n");
+        }
+    }
+    text += "{\"type\":\"outcome\",\"id\":\"0.1f.0.3\",\"at\":900,\"reward\":1.0}\n";
+    text + "{\"type\":\"outcome\",\"id\":\"0.1f.0.ffff\",\"at\":900,\"reward\":1.0}\n"
+}
+
+#[test]
+fn a_journal_is_read_without_column_flags() {
+    let folder = Folder::new("journal");
+    let text = journal();
+    let read = Log::from_journal(JournalReader::new(text.as_bytes()).unwrap()).unwrap();
+    assert_eq!((read.log.rounds().len(), read.pending, read.repeated, read.stray), (399, 1, 1, 1));
+    assert_eq!(read.log.rounds()[3].reward, Reward::FAILURE, "the first outcome counts");
+
+    let file = folder.file("journal.jsonl", &text);
+    let document = json(&["replay", &file]);
+    assert_eq!(document["rounds"], 399);
+    let firm = policy(&document, "arm:channel=email, tone=firm");
+    let value = firm["value"].as_f64().unwrap();
+    assert!((value - 0.33).abs() < 1e-12, "{value}");
+    let table = printed(&["replay", &file]);
+    assert!(table.contains("left out: 1 decisions that have no outcome yet"), "{table}");
+
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all((text.clone() + "{\"type\":\"outc").as_bytes()).unwrap();
+    let packed = folder.file("journal.jsonl.gz", packed.finish().unwrap());
+    assert_eq!(json(&["replay", &packed]), document);
+    assert!(printed(&["replay", &packed]).contains("torn off"));
+
+    for flags in [["--arm", "channel"], ["--segment", "x"], ["--reward", "r"], ["--propensity", "p"]] {
+        let line = refused(&["replay", &file, flags[0], flags[1]]);
+        assert_eq!(line, format!("{file}: a journal names its own columns, {} is for CSV", flags[0]));
+    }
+    let damaged = folder.file("damaged.jsonl", text.replacen("\"arm\":3", "\"arm\":9", 1));
+    let line = refused(&["replay", &damaged]);
+    assert!(line.starts_with(&format!("{damaged}: line 8: ")), "{line}");
+    let other = folder.file("other.jsonl", "{\"some\":\"json\"}\n");
+    assert_eq!(refused(&["replay", &other]), other.clone() + ": line 1: no journal header");
+}
+
+#[test]
+fn a_closed_pipe_is_no_fault() {
+    let folder = Folder::new("pipe");
+    let rows: String = (0..200_000).map(|n| format!("m{},1\n", n % 20_000)).collect();
+    let file = folder.file("long.csv", "mail,paid\n".to_owned() + &rows);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tactful"))
+        .args(["replay", &file, "--arm", "mail", "--reward", "paid", "--uniform", "--format", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // A megabyte of JSON does not fit into a pipe, so the rest meets a closed one.
+    let mut first = [0; 10];
+    child.stdout.take().unwrap().read_exact(&mut first).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{:?}", output.status);
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The folder with the third-party data, if this machine has it.
+fn data(file: &str) -> Option<String> {
+    let folder = std::env::var_os("TACTFUL_DATA").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));
+    let path = folder.join(file);
+    if !path.is_file() {
+        println!("skipped: {} is not there; TACTFUL_DATA names the folder", path.display());
+        return None;
+    }
+    Some(path.display().to_string())
+}
+
+/// K. Hillstrom (2008), The MineThatData E-Mail Analytics And Data Mining Challenge: 64,000 customers, three arms at
+/// random. Visits: 18.28 % by mens mail, 15.14 % by womens, 10.62 % by none.
+#[test]
+fn hillstroms_fixed_arms_have_their_means_and_learners_come_near_the_best() {
+    let Some(file) = data("hillstrom.csv.gz") else { return };
+    let columns = ["--arm", "segment", "--segment", "newbie,channel", "--reward", "visit", "--uniform"];
+    let document = json(&[&["replay", &file][..], &columns].concat());
+    assert_eq!(document["rounds"], 64_000);
+    let value = |name: &str| policy(&document, name)["value"].as_f64().unwrap();
+    let used = |name: &str| policy(&document, name)["rounds_used"].as_u64().unwrap();
+    for (arm, customers, visits) in [
+        ("Mens E-Mail", 21_307, 0.182_757),
+        ("Womens E-Mail", 21_387, 0.151_400),
+        ("No E-Mail", 21_306, 0.106_167),
+    ] {
+        let name = format!("arm:{arm}");
+        assert!((value(&name) - visits).abs() < 1e-6, "{name}: {}", value(&name));
+        assert_eq!(used(&name), customers);
+    }
+    assert!((value("uniform") - 0.146_781).abs() < 1e-6);
+    // Over 20 seeds Thompson's mean is 0.1733 with a standard deviation of 0.0027, UCB1's 0.1602 with 0.0011,
+    // ε-greedy's 0.1708 with 0.0029: the bounds lie 4 of these or more away.
+    for (learner, least) in [("thompson", 0.162), ("ucb1", 0.155), ("epsilon-greedy", 0.159)] {
+        assert!(value(learner) > least && value(learner) < 0.19, "{learner}: {}", value(learner));
+        // A third of the rounds, by binomial chance ± 119.
+        assert!(used(learner).abs_diff(21_333) < 600, "{learner}: {}", used(learner));
+    }
+}

@@ -1,0 +1,7 @@
+//! Estimates and replays against hand-computed values, and against worlds whose truth is known.
+#![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
+
+mod estimates;
+mod refusals;
+mod replays;
+mod world;

@@ -1,0 +1,250 @@
+//! The journal: what is written comes back, what is torn is reported, what is damaged is refused where it stands.
+#![cfg(feature = "journal")]
+
+use std::fs;
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use proptest::prelude::*;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, RngExt, SeedableRng};
+use tactful::journal::{Entry, JournalError, JournalReader, JournalWriter, Torn};
+use tactful::{ArmSpace, Bandit, Eligibility, Reward, RewardKind, SegmentId, Segments, Timestamp};
+
+fn bandit(kind: RewardKind) -> Bandit {
+    let arms = ArmSpace::builder()
+        .dimension("template", ["a", "b\" ü\n", "c"])
+        .dimension("channel", (0..30).map(|channel| format!("channel {channel}")))
+        .forbid([("template", "a"), ("channel", "channel 7")])
+        .build()
+        .unwrap();
+    let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    Bandit::builder(arms, segments).reward(kind).incarnation(0xABCD).build().unwrap()
+}
+
+fn random_set(bandit: &Bandit, rng: &mut impl Rng) -> Eligibility {
+    let set = bandit.arms().eligible(|_| rng.random_bool(0.5));
+    if set.is_empty() { bandit.arms().all() } else { set }
+}
+
+/// A journal of `rounds` decisions with their outcomes, and what it should say.
+fn write(kind: RewardKind, rounds: u32, seed: u64) -> (Vec<u8>, Vec<Entry>) {
+    let bandit = bandit(kind);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    let mut journal = JournalWriter::new(Vec::new(), bandit.arms(), bandit.segments(), kind).unwrap();
+    let mut expected = Vec::new();
+    let sets = [bandit.arms().all(), random_set(&bandit, &mut rng), random_set(&bandit, &mut rng)];
+    for round in 0..rounds {
+        let eligible = &sets[rng.random_range(0..3)];
+        let decision = bandit.select(SegmentId::new(round % 2), eligible, &mut rng).unwrap();
+        let at = Timestamp::from_millis(rng.next_u64());
+        journal.decision(at, &decision, eligible).unwrap();
+        expected.push(Entry::Decision(tactful::journal::LoggedDecision {
+            id: decision.id(),
+            at,
+            segment: decision.segment(),
+            arm: decision.arm(),
+            propensity: decision.propensity(),
+            eligible: eligible.clone(),
+        }));
+        let reward = match kind {
+            RewardKind::Binary => Reward::from(rng.random_bool(0.3)),
+            _ => Reward::new(rng.random_range(-5.0..=100.0)),
+        };
+        bandit.reward(&decision, reward).unwrap();
+        journal.outcome(at, decision.id(), reward).unwrap();
+        expected.push(Entry::Outcome(tactful::journal::LoggedOutcome { id: decision.id(), at, reward }));
+    }
+    (journal.into_inner(), expected)
+}
+
+fn read(bytes: &[u8]) -> (Vec<Entry>, Option<JournalError>, Option<Torn>) {
+    let mut reader = match JournalReader::new(bytes) {
+        Ok(reader) => reader,
+        Err(error) => return (Vec::new(), Some(error), None),
+    };
+    let mut entries = Vec::new();
+    let mut error = None;
+    for entry in reader.by_ref() {
+        match entry {
+            Ok(entry) => entries.push(entry),
+            Err(found) => error = Some(found),
+        }
+    }
+    (entries, error, reader.torn())
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("tactful-journal-{}-{name}.jsonl", std::process::id()))
+}
+
+const REAL: RewardKind = RewardKind::Real { minimum: -5.0, maximum: 100.0 };
+
+#[test]
+fn what_is_written_comes_back_bit_for_bit() {
+    for kind in [RewardKind::Binary, REAL] {
+        let (bytes, expected) = write(kind, 500, 1);
+        let (entries, error, torn) = read(&bytes);
+        assert!(error.is_none() && torn.is_none());
+        assert_eq!(entries, expected);
+        let reader = JournalReader::new(&bytes[..]).unwrap();
+        assert_eq!(reader.arms(), bandit(kind).arms());
+        assert_eq!(reader.segments(), bandit(kind).segments());
+        assert_eq!(reader.reward_kind(), kind);
+    }
+}
+
+#[test]
+fn nothing_lost_but_the_torn_line_at_any_cut() {
+    let (bytes, expected) = write(RewardKind::Binary, 12, 2);
+    let header = bytes.iter().position(|&byte| byte == b'\n').unwrap();
+    for cut in 0..bytes.len() {
+        let (entries, error, torn) = read(&bytes[..cut]);
+        if cut < header {
+            assert!(matches!(error, Some(JournalError::NoHeader)), "{cut}: {error:?}");
+            continue;
+        }
+        assert!(error.is_none(), "{cut}: {error:?}");
+        assert_eq!(entries[..], expected[..entries.len()], "{cut}");
+        // A cut that leaves only whole lines loses nothing; any other is told with its place.
+        let whole = bytes[..cut].iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        match torn {
+            Some(torn) => assert_eq!((torn.offset, torn.bytes), (whole as u64, (cut - whole) as u64)),
+            None => assert!(cut == whole || bytes[cut] == b'\n', "{cut}"),
+        }
+    }
+}
+
+#[test]
+fn no_panic_and_a_line_number_for_damage_in_the_middle() {
+    let (bytes, _) = write(RewardKind::Binary, 5, 3);
+    let lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
+    for line in 1..lines.len() {
+        let mut damaged = lines.clone();
+        damaged[line] = b"{\"type\":\"decision\"\n";
+        let (_, error, torn) = read(&damaged.concat());
+        assert!(torn.is_none());
+        let expected = line as u64 + 1;
+        assert!(matches!(error, Some(JournalError::Damaged { line, .. }) if line == expected), "{error:?}");
+    }
+    for reason in [
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":2,"arm":1,"propensity":0.5}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":89,"propensity":0.5}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"propensity":0}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"propensity":1.5}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"propensity":null}"#,
+        r#"{"type":"decision","id":"0.abcd.0","at":0,"segment":1,"arm":1,"propensity":0.5}"#,
+        r#"{"type":"decision","id":"0.+bcd.0.0","at":0,"segment":1,"arm":1,"propensity":0.5}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":-1,"segment":1,"arm":1,"propensity":0.5}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"propensity":0.5,"eligible":"00"}"#,
+        r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"propensity":0.5,"eligible":"0000000000000000"}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"reward":0.5}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"reward":1e999}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"reward":1,"extra":2}"#,
+        r#"{"type":"eligible","digest":"0000000000000000","arms":"0-88"}"#,
+        r#"{"type":"eligible","digest":"0000000000000000","arms":"5-3"}"#,
+        r#"{"type":"eligible","digest":"0000000000000000","arms":"0-99999999"}"#,
+        r#"{"type":"header","version":1}"#,
+        r#"{"type":"nonsense"}"#,
+        "null",
+        "",
+    ] {
+        let text = [lines[0], reason.as_bytes(), b"\n"].concat();
+        let (entries, error, _) = read(&text);
+        assert!(
+            entries.is_empty() && matches!(error, Some(JournalError::Damaged { line: 2, .. })),
+            "{reason}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn a_journal_is_continued_after_a_torn_line() {
+    let bandit = bandit(RewardKind::Binary);
+    let append =
+        |path: &PathBuf| JournalWriter::append(path, bandit.arms(), bandit.segments(), bandit.reward_kind());
+    let (bytes, expected) = write(RewardKind::Binary, 3, 4);
+    let decision = bandit
+        .select(SegmentId::new(0), &bandit.arms().all(), &mut Xoshiro256PlusPlus::seed_from_u64(9))
+        .unwrap();
+    let path = scratch("continued");
+    // Every cut, the empty file and a torn header included, leaves a journal that can be continued.
+    for cut in 0..=bytes.len() {
+        fs::write(&path, &bytes[..cut]).unwrap();
+        let (before, _, torn_before) = read(&bytes[..cut]);
+        let (mut journal, torn) = append(&path).unwrap();
+        if !before.is_empty() {
+            assert_eq!(torn, torn_before, "{cut}");
+        }
+        journal.outcome(Timestamp::from_millis(5), decision.id(), Reward::SUCCESS).unwrap();
+        journal.flush().unwrap();
+        let (entries, error, torn) = read(&fs::read(&path).unwrap());
+        assert!(error.is_none() && torn.is_none(), "{cut}: {error:?} {torn:?}");
+        assert_eq!(entries.len(), before.len() + 1);
+        assert_eq!(entries[..before.len()], expected[..before.len()]);
+    }
+    // Somebody else's file, a damaged one and one of other arms are left as they are.
+    for text in [&b"dear diary"[..], b"{}\n", b"\n", &[&bytes[..], b"damage\n"].concat()] {
+        fs::write(&path, text).unwrap();
+        assert!(append(&path).is_err());
+        assert_eq!(fs::read(&path).unwrap(), text);
+    }
+    fs::write(&path, &bytes).unwrap();
+    let other = ArmSpace::builder().dimension("template", ["a"]).build().unwrap();
+    let refused = JournalWriter::append(&path, &other, bandit.segments(), bandit.reward_kind());
+    assert!(matches!(refused, Err(JournalError::OtherNames)));
+    assert_eq!(fs::read(&path).unwrap(), bytes);
+    fs::remove_file(&path).unwrap();
+}
+
+#[test]
+fn what_does_not_belong_is_not_written() {
+    let bandit = bandit(RewardKind::Binary);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+    let all = bandit.arms().all();
+    let decision = bandit.select(SegmentId::new(1), &all, &mut rng).unwrap();
+    let mut journal =
+        JournalWriter::new(Vec::new(), bandit.arms(), bandit.segments(), bandit.reward_kind()).unwrap();
+    let now = Timestamp::default();
+    for value in [f64::NAN, f64::INFINITY, 0.5, -1.0] {
+        let refused = journal.outcome(now, decision.id(), Reward::new(value));
+        assert!(matches!(refused, Err(JournalError::Reward { .. })), "{value}");
+    }
+    let others = all.clone() - bandit.arms().subset([decision.arm()]).unwrap();
+    assert!(matches!(journal.decision(now, &decision, &others), Err(JournalError::OtherNames)));
+    let foreign = ArmSpace::builder().dimension("template", ["a"]).build().unwrap().all();
+    assert!(matches!(journal.decision(now, &decision, &foreign), Err(JournalError::OtherNames)));
+    let (entries, error, torn) = read(&journal.into_inner());
+    assert!(entries.is_empty() && error.is_none() && torn.is_none());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_journal_comes_back(rounds in 0_u32..40, seed: u64) {
+        let (bytes, expected) = write(REAL, rounds, seed);
+        let (entries, error, torn) = read(&bytes);
+        prop_assert!(error.is_none() && torn.is_none());
+        prop_assert_eq!(entries, expected);
+    }
+
+    #[test]
+    fn no_panic_on_hostile_bytes(seed: u64, place: prop::sample::Index, bytes: Vec<u8>) {
+        let (mut journal, _) = write(RewardKind::Binary, 4, seed);
+        let place = place.index(journal.len());
+        let end = (place + bytes.len()).min(journal.len());
+        journal.splice(place..end, bytes);
+        let (_, _, _) = read(&journal);
+        let reader = JournalReader::new(BufReader::with_capacity(1, &journal[..]));
+        if let Ok(reader) = reader {
+            prop_assert!(reader.count() <= 10);
+        }
+    }
+
+    #[test]
+    fn no_panic_on_bytes_from_nowhere(bytes: Vec<u8>) {
+        let (entries, error, _) = read(&bytes);
+        prop_assert!(entries.is_empty() && error.is_some());
+    }
+}

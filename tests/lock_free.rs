@@ -1,0 +1,297 @@
+//! Lock-free: a thread parked before any one of its atomic operations keeps no other from selecting or rewarding.
+//!
+//! Run by `RUSTFLAGS="--cfg pause" cargo test --release --no-default-features --test lock_free`. In that build every
+//! atomic operation, every read or filling of a set-once slot and every load or store of a published plan is a point
+//! where a thread can be parked (inside the latter two the crates arc-swap and once_cell answer for themselves). Each
+//! scenario is run once per operation of the parked thread. While it is parked, another thread does a fixed amount of
+//! work in its way and must finish; the time it may take is only there to turn a hang into a failure.
+
+#![cfg(pause)]
+
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::pausing::Gate;
+use tactful::policy::{Policy, Thompson, Ucb1};
+use tactful::{
+    ArmSpace, Bandit, Cadence, Decision, Eligibility, Refresh, Reward, RewardKind, SegmentId, Segments,
+};
+
+/// Far more than the work takes on the slowest machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two segments, four arms, a plan due at every event.
+fn bandit(policy: impl Policy + 'static, kind: RewardKind, refresh: Refresh) -> Bandit {
+    let arms = ArmSpace::builder().dimension("template", ["a", "b", "c", "d"]).build().unwrap();
+    let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    let builder = Bandit::builder(arms, segments).policy(policy).reward(kind).cadence(Cadence::EVERY_EVENT);
+    builder.refresh(refresh).incarnation(1).build().unwrap()
+}
+
+fn thompson() -> Bandit {
+    bandit(Thompson::default(), RewardKind::Binary, Refresh::Inline)
+}
+
+const REAL: RewardKind = RewardKind::Real { minimum: 0.0, maximum: 8.0 };
+
+fn segment(index: u32) -> SegmentId {
+    SegmentId::new(index)
+}
+
+fn without_first(bandit: &Bandit) -> Eligibility {
+    bandit.arms().eligible(|arm| arm.level("template") != "a")
+}
+
+fn select(bandit: &Bandit, number: u32, eligible: &Eligibility, rng: &mut Xoshiro256PlusPlus) -> Decision {
+    bandit.select(segment(number), eligible, rng).unwrap()
+}
+
+/// One selection and its reward.
+fn play(bandit: &Bandit, eligible: &Eligibility, rng: &mut Xoshiro256PlusPlus) {
+    let decision = select(bandit, 0, eligible, rng);
+    bandit.reward(&decision, Reward::SUCCESS).unwrap();
+}
+
+/// Selections and rewards that the other thread makes while the first one is parked: in the same segment for all
+/// sets, so that it meets every cell, page, place and plan of the parked thread, makes refreshes due, and touches
+/// what nobody has touched yet.
+fn in_its_way(bandit: &Bandit) {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+    let last = bandit.arms().eligible(|arm| arm.level("template") == "d");
+    let sets = [bandit.arms().all(), without_first(bandit), last];
+    for _ in 0..6 {
+        for set in &sets {
+            play(bandit, set, &mut rng);
+        }
+    }
+    let late = select(bandit, 1, &sets[0], &mut rng);
+    bandit.reward(&late, Reward::SUCCESS).unwrap();
+}
+
+/// How many decisions and rewards that is.
+const IN_ITS_WAY: u64 = 3 * 6 + 1;
+
+/// (decisions, rewards) over all cells.
+fn totals(bandit: &Bandit) -> (u64, u64) {
+    let cells =
+        bandit.segments().iter().flat_map(|s| bandit.arms().iter().map(move |arm| (s.id(), arm.id())));
+    let statistics = cells.map(|(segment, arm)| bandit.statistics(segment, arm));
+    statistics.fold((0, 0), |(issued, returned), cell| (issued + cell.issued(), returned + cell.returned()))
+}
+
+/// What became of the other thread.
+#[derive(Debug, PartialEq)]
+enum Other {
+    NeverParked,
+    Finished,
+    Held,
+}
+
+/// Parks a thread before the n-th operation of `work` and lets another do `other` meanwhile.
+fn park<T: Sync>(
+    shared: &T,
+    operation: u64,
+    work: impl FnOnce(&T) + Send,
+    other: impl FnOnce(&T) + Send,
+    patience: Duration,
+) -> Other {
+    let gate = Gate::default();
+    let (finished, outcome) = mpsc::channel();
+    thread::scope(|scope| {
+        let parked = scope.spawn(|| gate.run(operation, || work(shared)));
+        if !gate.await_parked() {
+            parked.join().expect("the unparked thread ends well");
+            return Other::NeverParked;
+        }
+        let busy = scope.spawn(move || {
+            other(shared);
+            // Nobody listens any more when patience ran out.
+            let _ = finished.send(());
+        });
+        let outcome = outcome.recv_timeout(patience);
+        // First of all let everybody go, so that a failure is reported and does not hang.
+        gate.open();
+        parked.join().expect("the parked thread ends well");
+        let busy = busy.join();
+        match outcome {
+            Ok(()) => Other::Finished,
+            Err(RecvTimeoutError::Timeout) => Other::Held,
+            Err(RecvTimeoutError::Disconnected) => panic!("the other thread panicked: {:?}", busy.is_err()),
+        }
+    })
+}
+
+/// Runs a scenario for every operation: `work` gets what `prepare` left and says how many (decisions, rewards) it
+/// added to those of before. Returns the number of operations.
+fn every_operation<P: Send + Sync>(
+    make: impl Fn() -> Bandit,
+    prepare: impl Fn(&Bandit) -> P,
+    work: impl Fn(&Bandit, &P) + Sync,
+    adds: (u64, u64),
+) -> u64 {
+    for operation in 0.. {
+        let bandit = make();
+        let prepared = prepare(&bandit);
+        let before = totals(&bandit);
+        let other = park(&bandit, operation, |bandit| work(bandit, &prepared), in_its_way, PATIENCE);
+        if other == Other::NeverParked {
+            assert_eq!(totals(&bandit), (before.0 + adds.0, before.1 + adds.1));
+            return operation;
+        }
+        assert_eq!(other, Other::Finished, "held up by a thread parked before its operation {operation}");
+        let expected = (before.0 + adds.0 + IN_ITS_WAY, before.1 + adds.1 + IN_ITS_WAY);
+        assert_eq!(totals(&bandit), expected, "parked before operation {operation}");
+        // The one event more makes every plan due that the parked thread might have left behind.
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+        let all = bandit.arms().all();
+        play(&bandit, &all, &mut rng);
+        bandit.refresh();
+        let plan = bandit.plan(segment(0), &all).unwrap();
+        let sum: f64 = plan.columns().flat_map(|column| column.parts).map(|(_, share)| share).sum();
+        assert!(sum.to_bits() == 1.0_f64.to_bits());
+    }
+    unreachable!("some operation is the last")
+}
+
+fn rng() -> Xoshiro256PlusPlus {
+    Xoshiro256PlusPlus::seed_from_u64(1)
+}
+
+#[test]
+fn lock_free_first_selection_of_all() {
+    let operations = every_operation(
+        thompson,
+        |_| (),
+        |bandit, ()| _ = select(bandit, 0, &bandit.arms().all(), &mut rng()),
+        (1, 0),
+    );
+    // The plan's place, its publication, the number, the page on three levels, the count.
+    assert!(operations >= 12, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_selection_from_a_plan_in_place() {
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, (): &()| _ = select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let operations = every_operation(thompson, warm, work, (1, 0));
+    assert!(operations >= 5, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_selection_for_a_second_set() {
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, (): &()| _ = select(bandit, 0, &without_first(bandit), &mut rng());
+    let operations = every_operation(thompson, warm, work, (1, 0));
+    assert!(operations >= 8, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_reward_that_refreshes() {
+    let decide = |bandit: &Bandit| select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, decision: &Decision| bandit.reward(decision, Reward::FAILURE).unwrap();
+    let operations = every_operation(thompson, decide, work, (0, 1));
+    // The claim's pages, the outcome, the event, the turn, each place, the mark.
+    assert!(operations >= 30, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_selection_that_refreshes() {
+    let make = || bandit(Ucb1::default(), RewardKind::Binary, Refresh::Inline);
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, (): &()| play(bandit, &bandit.arms().all(), &mut rng());
+    let operations = every_operation(make, warm, work, (1, 1));
+    assert!(operations >= 50, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_real_rewards() {
+    let make = || bandit(Thompson::default(), REAL, Refresh::Inline);
+    let decide = |bandit: &Bandit| select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, decision: &Decision| bandit.reward(decision, Reward::new(2.5)).unwrap();
+    let operations = every_operation(make, decide, work, (0, 1));
+    assert!(operations >= 30, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_refresh_by_the_host() {
+    let make = || bandit(Thompson::default(), RewardKind::Binary, Refresh::Manual);
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let operations = every_operation(make, warm, |bandit, ()| _ = bandit.refresh(), (0, 0));
+    assert!(operations >= 20, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_snapshot() {
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, (): &()| {
+        let mut fresh = thompson_of_life(2);
+        fresh.restore(&bandit.snapshot()).unwrap();
+    };
+    let operations = every_operation(thompson, warm, work, (0, 0));
+    assert!(operations >= 15, "only {operations} operations seen");
+}
+
+fn thompson_of_life(incarnation: u64) -> Bandit {
+    let like = thompson();
+    Bandit::builder(like.arms().clone(), like.segments().clone()).incarnation(incarnation).build().unwrap()
+}
+
+#[test]
+fn lock_free_two_parked_threads_hold_up_no_third() {
+    // One parked inside a refresh, one inside a first selection for another set.
+    let bandit = thompson();
+    let decision = select(&bandit, 0, &bandit.arms().all(), &mut rng());
+    let outer = park(
+        &bandit,
+        14,
+        |bandit| bandit.reward(&decision, Reward::SUCCESS).unwrap(),
+        |bandit| {
+            let select_late = |bandit: &Bandit| _ = select(bandit, 0, &without_first(bandit), &mut rng());
+            assert_eq!(park(bandit, 3, select_late, in_its_way, PATIENCE), Other::Finished);
+        },
+        2 * PATIENCE,
+    );
+    assert_eq!(outer, Other::Finished);
+    assert_eq!(totals(&bandit), (2 + IN_ITS_WAY, 1 + IN_ITS_WAY));
+}
+
+#[test]
+fn lock_free_instrument_detects_a_lock() {
+    // A bandit behind a mutex: parked anywhere inside, a thread holds everybody up. The patience is short, because
+    // here running out of it is what must happen, however fast the machine.
+    let locked = Mutex::new(thompson());
+    let play = |locked: &Mutex<Bandit>| {
+        let bandit = locked.lock().unwrap_or_else(PoisonError::into_inner);
+        play(&bandit, &bandit.arms().all(), &mut rng());
+    };
+    for operation in [0, 7, 20] {
+        assert_eq!(park(&locked, operation, play, play, Duration::from_millis(200)), Other::Held);
+    }
+}
+
+#[test]
+fn lock_free_instrument_detects_a_wait_for_the_refresher() {
+    // A policy that takes a lock makes the refresher wait inside a plan's computation.
+    #[derive(Debug)]
+    struct Locking(Mutex<Bandit>);
+    impl Policy for Locking {
+        fn name(&self) -> String {
+            "locking".to_owned()
+        }
+        fn observes(&self) -> tactful::policy::Observes {
+            tactful::policy::Observes::Outcomes
+        }
+        fn probabilities(&self, _: &tactful::policy::View<'_>) -> tactful::policy::Probabilities {
+            let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            play(&inner, &inner.arms().all(), &mut rng());
+            tactful::policy::Probabilities::uniform()
+        }
+    }
+    let outer = bandit(Locking(Mutex::new(thompson())), RewardKind::Binary, Refresh::Inline);
+    let first = |bandit: &Bandit| _ = select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let second = |bandit: &Bandit| _ = select(bandit, 0, &without_first(bandit), &mut rng());
+    assert_eq!(park(&outer, 8, first, second, Duration::from_millis(200)), Other::Held);
+}

@@ -1,0 +1,146 @@
+//! Reproducible: the same seed and the same calls give the same decisions, on every platform and in every release.
+//!
+//! The numbers below were written down once. Whoever changes one of them says so in the CHANGELOG as
+//! **Value-breaking** (decisions, propensities) or **Format-breaking** (tokens, fingerprints, digests, snapshots).
+
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
+use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardKind, SegmentId, Segments, TokenKey};
+
+const SEGMENT: SegmentId = SegmentId::new(2);
+
+fn arms() -> ArmSpace {
+    ArmSpace::builder()
+        .dimension("template", ["friendly", "firm", "thanks"])
+        .dimension("channel", ["email", "sms"])
+        .forbid([("template", "thanks"), ("channel", "sms")])
+        .build()
+        .unwrap()
+}
+
+fn bandit(policy: impl Policy + 'static) -> Bandit {
+    let segments = Segments::builder().attribute("stage", ["early", "late", "legal"]).build().unwrap();
+    let builder = Bandit::builder(arms(), segments).policy(policy);
+    builder.token_key(TokenKey::new(3, *b"0123456789abcdef")).replica(5).incarnation(0x5f3a).build().unwrap()
+}
+
+/// Plays for a while with the outcomes of a fixed world; (arms of the last 20 decisions, their propensities in
+/// units of 2⁻⁵³ folded into one number, the snapshot).
+fn play(bandit: &Bandit) -> (Vec<usize>, u64, String) {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(42);
+    let email = bandit.arms().with_levels("channel", ["email"]).unwrap();
+    let mut arms = Vec::new();
+    let mut fold = 0_u64;
+    for round in 0..500 {
+        let set = if round % 5 == 0 { email.clone() } else { bandit.arms().all() };
+        let decision = bandit.select(SEGMENT, &set, &mut rng).unwrap();
+        let rate = [0.1, 0.3, 0.2, 0.25, 0.15][decision.arm().index()];
+        bandit.reward(&decision, Reward::from(rng.random_bool(rate))).unwrap();
+        arms.push(decision.arm().index());
+        let units = (decision.propensity() * (1_u64 << 53) as f64) as u64;
+        fold = fold.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(units);
+    }
+    (arms.split_off(480), fold, serde_json::to_string(&bandit.snapshot()).unwrap())
+}
+
+fn same_twice(policy: impl Policy + Clone + 'static) {
+    assert_eq!(play(&bandit(policy.clone())), play(&bandit(policy)));
+}
+
+#[test]
+fn reproducible_runs() {
+    same_twice(Thompson::default());
+    same_twice(Ucb1::default());
+    same_twice(EpsilonGreedy::default());
+    same_twice(EpsilonGreedy::decaying(2.0).unwrap());
+    same_twice(Uniform);
+}
+
+/// The last arms and the folded propensities of a run.
+fn summary(policy: impl Policy + 'static) -> ([usize; 20], u64) {
+    let (arms, fold, _) = play(&bandit(policy));
+    (arms.try_into().unwrap(), fold)
+}
+
+#[test]
+fn reproducible_decisions_of_uniform() {
+    assert_eq!(
+        summary(Uniform),
+        ([2, 0, 1, 0, 4, 0, 3, 4, 0, 4, 4, 4, 2, 0, 3, 2, 1, 4, 4, 0], 1_244_612_043_652_144_014)
+    );
+}
+
+#[test]
+fn reproducible_decisions_of_ucb1() {
+    assert_eq!(
+        summary(Ucb1::default()),
+        ([4, 1, 1, 1, 1, 4, 4, 4, 4, 1, 4, 1, 1, 1, 1, 0, 1, 1, 3, 3], 9_127_582_847_600_476_096)
+    );
+}
+
+#[test]
+fn reproducible_decisions_of_epsilon_greedy() {
+    assert_eq!(
+        summary(EpsilonGreedy::decaying(2.0).unwrap()),
+        ([4, 1, 1, 1, 1, 2, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4, 1, 1, 1, 1], 10_468_642_476_140_164_815)
+    );
+}
+
+#[test]
+fn reproducible_decisions_of_thompson() {
+    assert_eq!(
+        summary(Thompson::default()),
+        ([4, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4, 1, 1, 1, 1, 4, 1, 1, 1, 1], 16_737_903_081_664_084_874)
+    );
+}
+
+#[test]
+fn reproducible_fingerprints() {
+    assert_eq!(
+        (arms().fingerprint(), bandit(Uniform).segments().fingerprint()),
+        (0xfac4_1a55_6509_ffa8, 0xc2e4_0103_fb25_8c2b)
+    );
+}
+
+#[test]
+fn reproducible_digests() {
+    let arms = arms();
+    let many = ArmSpace::builder().dimension("arm", (0..1_000).map(|arm| arm.to_string())).build().unwrap();
+    let digests = [
+        arms.all().digest(),
+        arms.subset([ArmId::new(1), ArmId::new(4)]).unwrap().digest(),
+        arms.eligible(|_| false).digest(),
+        many.eligible(|arm| arm.id().index() % 7 < 3).digest(),
+    ];
+    assert_eq!(
+        digests,
+        [0xcd66_059f_5204_8752, 0x01ee_ef0f_ea4b_c909, 0xbbec_eb3c_84b9_6f19, 0xf2ba_692b_e86e_4dc8]
+    );
+}
+
+#[test]
+fn reproducible_tokens() {
+    let bandit = bandit(Uniform);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    let decision = bandit.select(SEGMENT, &bandit.arms().all(), &mut rng).unwrap();
+    assert_eq!(decision.id().to_string(), "5.5f3a.0.0");
+    let token = "AQMFADpfAAAAAAAAAAAAAAAAAAIAAAAAAGhmZmZmZga3CE0HP3ZUsbPXwykF4zsQ";
+    assert_eq!(decision.token().as_str(), token);
+    assert_eq!(bandit.parse(token).unwrap(), decision);
+}
+
+#[test]
+fn reproducible_snapshots() {
+    let arms = ArmSpace::builder().dimension("template", ["a", "b"]).build().unwrap();
+    let builder = Bandit::builder(arms, Segments::single()).policy(Uniform).incarnation(1);
+    let bandit = builder.reward(RewardKind::Real { minimum: 0.0, maximum: 4.0 }).build().unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+    for reward in [0.0, 1.0, 4.0] {
+        let decision = bandit.select(SegmentId::new(0), &bandit.arms().all(), &mut rng).unwrap();
+        bandit.reward(&decision, Reward::new(reward)).unwrap();
+    }
+    assert_eq!(
+        serde_json::to_string(&bandit.snapshot()).unwrap(),
+        r#"{"version":1,"reward":{"kind":"real","minimum":0.0,"maximum":4.0},"generations":[{"arms":{"dimensions":[["template",["a","b"]]]},"segments":{"attributes":[]},"cells":[[0,0,{"issued":3,"returned":3,"sum":20971520,"squares":17825792}]]}],"lives":[{"replica":0,"incarnation":1,"cohort":0,"issued":3,"claimed":"0000000000000007"}]}"#
+    );
+}
