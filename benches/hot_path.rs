@@ -102,6 +102,10 @@ fn select(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("tactful", arms), |b| {
             b.iter(|| bandit.select(EVERYONE, &all, &mut rng).unwrap());
         });
+        group.bench_function(BenchmarkId::new("tactful, handle", arms), |b| {
+            let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(1));
+            b.iter(|| selector.select(EVERYONE, &all).unwrap());
+        });
         group.bench_function(BenchmarkId::new("naive", arms), |b| b.iter(|| naive.select(&mut rng)));
         group.bench_function(BenchmarkId::new("tactful, two threads", arms), |b| {
             let call = |rng: &mut Xoshiro256PlusPlus| {

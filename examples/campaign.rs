@@ -189,7 +189,7 @@ fn progress(day: u64, account: &Account) {
             eprintln!();
         }
         let _ = stderr().flush();
-    } else if (day + 1) % 30 == 0 {
+    } else if (day + 1).is_multiple_of(30) {
         eprintln!(
             "day {:3}: {} sent, {:3.0} % of the oracle's gain so far",
             day + 1,

@@ -94,7 +94,7 @@ pub mod simulation;
 mod sync;
 
 pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
-pub use bandit::{Bandit, BanditBuilder, Refresh};
+pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
 pub use decision::{Decision, DecisionId, Token, TokenKey};
 pub use plan::{Cadence, Plan};
 pub use reward::{Reward, RewardKind};

@@ -265,4 +265,17 @@ pub mod pausing {
         fetch_or(value: u64) -> u64;
         fetch_min(value: u64) -> u64;
     );
+
+    impl AtomicU64 {
+        pub(crate) fn compare_exchange_weak(
+            &self,
+            current: u64,
+            new: u64,
+            success: Ordering,
+            failure: Ordering,
+        ) -> Result<u64, u64> {
+            point();
+            self.0.compare_exchange_weak(current, new, success, failure)
+        }
+    }
 }

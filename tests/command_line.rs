@@ -260,6 +260,7 @@ fn a_journal_is_read_without_column_flags() {
     let value = firm["value"].as_f64().unwrap();
     assert!((value - 0.33).abs() < 1e-12, "{value}");
     let table = printed(&["replay", &file]);
+    assert!(table.contains("arm:email · firm "), "{table}");
     assert!(table.contains("left out: 1 decisions that have no outcome yet"), "{table}");
 
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());

@@ -5,11 +5,13 @@ mod refreshing;
 mod restoring;
 mod rewarding;
 mod selecting;
+mod selector;
 
 pub use builder::{BanditBuilder, BuildError};
 pub use refreshing::Refresh;
 pub use rewarding::{ParseError, RewardError, SpaceError};
 pub use selecting::SelectError;
+pub use selector::{CacheUse, Selector};
 
 use std::collections::BTreeMap;
 

@@ -117,6 +117,17 @@ impl Bandit {
         let drawn = plans.with(eligible, || self.compute(plans, segment, eligible), |plan| draw(plan));
         // A number that is lost to a full counter names a decision nobody has; that is no harm.
         let sequence = self.cohort.number().ok_or(SelectError::SequenceExhausted)?;
+        self.issue(plans, segment, drawn, sequence)
+    }
+
+    /// Counts what was drawn and makes a decision of it.
+    pub(super) fn issue(
+        &self,
+        plans: &SegmentPlans,
+        segment: SegmentId,
+        drawn: Drawn,
+        sequence: u64,
+    ) -> Result<Decision, SelectError> {
         let full = |_| SelectError::CounterFull { segment, arm: drawn.arm };
         self.cells.issue(segment, drawn.arm).map_err(full)?;
         if self.policy.observes() == Observes::Selections && plans.event() && self.refresh == Refresh::Inline
@@ -134,7 +145,11 @@ impl Bandit {
     }
 
     /// The plans of a segment, once segment and set are known to be this bandit's and not empty.
-    fn plans(&self, segment: SegmentId, eligible: &Eligibility) -> Result<&SegmentPlans, SelectError> {
+    pub(super) fn plans(
+        &self,
+        segment: SegmentId,
+        eligible: &Eligibility,
+    ) -> Result<&SegmentPlans, SelectError> {
         if segment.index() >= self.segments.len() {
             return Err(SelectError::UnknownSegment { segment, segments: self.segments.len() });
         }

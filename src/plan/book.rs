@@ -49,6 +49,8 @@ pub(crate) struct SegmentPlans {
     due_at: AtomicU64,
     /// Whether somebody is replacing plans.
     refreshing: AtomicBool,
+    /// Moves on after every change of a place, so that whoever holds a plan learns by one load that it is old.
+    version: AtomicU64,
     places: Box<[Published<Plan>]>,
 }
 
@@ -68,6 +70,7 @@ impl SegmentPlans {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
             refreshing: AtomicBool::new(false),
+            version: AtomicU64::new(0),
             places: (0..PLACES).map(|_| Published::empty()).collect(),
         }
     }
@@ -78,6 +81,19 @@ impl SegmentPlans {
         // again sees the mark which that refresher has set. Relaxed on the mark: an older one, which a refresher is
         // about to raise, only costs a look.
         self.events.fetch_add(1, Ordering::AcqRel) + 1 >= self.due_at.load(Ordering::Relaxed)
+    }
+
+    /// The version of the plans: while it stays, a plan that was current stays so.
+    pub(crate) fn version(&self) -> u64 {
+        // Acquire: whoever sees a version finds the plan that made it.
+        self.version.load(Ordering::Acquire)
+    }
+
+    /// Changes what is in a place.
+    fn put(&self, place: &Published<Plan>, plan: Option<Arc<Plan>>) {
+        place.store(plan);
+        // Release: after the plan, so that nobody takes the old plan for one of the new version and keeps it.
+        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Events so far; the counters they changed are visible to the caller.
@@ -100,7 +116,7 @@ impl SegmentPlans {
         }
         let plan = Arc::new(compute());
         plan.touch();
-        place.store(Some(Arc::clone(&plan)));
+        self.put(place, Some(Arc::clone(&plan)));
         // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan.
         self.due_at.fetch_min(plan.due_at(), Ordering::AcqRel);
         using(&plan)
@@ -155,10 +171,10 @@ impl SegmentPlans {
             } else if old.in_use() {
                 let plan = compute(old.eligible());
                 due_at = due_at.min(plan.due_at());
-                place.store(Some(Arc::new(plan)));
+                self.put(place, Some(Arc::new(plan)));
                 replaced += 1;
             } else {
-                place.store(None);
+                self.put(place, None);
             }
         }
         self.due_at.fetch_min(due_at, Ordering::AcqRel);

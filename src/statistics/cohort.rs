@@ -4,6 +4,7 @@
 //! part of every decision and its token, so that cohorts by time bucket need no new format.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +56,9 @@ pub(crate) struct Cohort {
 }
 
 impl Cohort {
+    /// Numbers in a block: as many as there are bits in a cache line.
+    pub(crate) const BLOCK: u64 = 512;
+
     /// The most decisions a cohort can number: 2⁴⁰.
     pub(crate) const CAPACITY: u64 = 1 << SEQUENCE_BITS;
 
@@ -73,7 +77,27 @@ impl Cohort {
         None
     }
 
-    /// How many decisions have been numbered.
+    /// A block of numbers for decisions to come, or `None` when all are used up.
+    ///
+    /// A block begins at a multiple of [`Cohort::BLOCK`]: the claim bits of a block fill a cache line, so that no two
+    /// holders of blocks share one.
+    pub(crate) fn reserve(&self) -> Option<Range<u64>> {
+        // Relaxed, as above.
+        let mut next = self.sequence.load(Ordering::Relaxed);
+        loop {
+            let start = next.next_multiple_of(Self::BLOCK);
+            let end = start + Self::BLOCK;
+            if end > Self::CAPACITY {
+                return None;
+            }
+            match self.sequence.compare_exchange_weak(next, end, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => return Some(start..end),
+                Err(found) => next = found,
+            }
+        }
+    }
+
+    /// How many decisions have been numbered, or may be by the holders of blocks.
     pub(crate) fn issued(&self) -> u64 {
         self.sequence.load(Ordering::Relaxed).min(Self::CAPACITY)
     }

@@ -6,7 +6,7 @@ use tactful::evaluation::{
     TargetPolicy, TargetTable, inverse_propensity, replay, self_normalised,
 };
 use tactful::policy::{Fixed, Uniform};
-use tactful::{ArmId, Bandit, Eligibility, Reward, RewardKind, SegmentId, Segments};
+use tactful::{ArmId, Bandit, Eligibility, RewardKind, SegmentId, Segments};
 
 use crate::estimates::six_rows;
 use crate::replays::bandit;

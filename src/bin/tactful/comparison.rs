@@ -7,7 +7,7 @@ use tactful::evaluation::{
     self_normalised_arms,
 };
 use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
-use tactful::{ArmId, Bandit};
+use tactful::{Arm, Bandit};
 
 use crate::Failure;
 use crate::arguments::Replay;
@@ -25,8 +25,24 @@ pub(crate) struct Comparison {
 
 /// A policy with its value, or why there is none.
 pub(crate) struct Valued {
+    /// For programs.
     pub(crate) name: String,
+    /// For people: arms by their levels alone.
+    pub(crate) label: String,
     pub(crate) estimate: Result<Estimate, EstimateError>,
+}
+
+impl Valued {
+    fn policy(name: String, estimate: Result<Estimate, EstimateError>) -> Self {
+        Self { label: name.clone(), name, estimate }
+    }
+
+    /// A fixed arm, by its one level, or by all its dimensions with their levels.
+    fn arm(arm: Arm<'_>, estimate: Result<Estimate, EstimateError>) -> Self {
+        let levels: Vec<&str> = arm.levels().map(|(_, level)| level).collect();
+        let name = if levels.len() == 1 { format!("arm:{}", levels[0]) } else { format!("arm:{arm}") };
+        Self { name, label: format!("arm:{}", levels.join(" · ")), estimate }
+    }
 }
 
 /// Replays and estimates all of them.
@@ -38,10 +54,9 @@ pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure>
     for policy in learners {
         policies.push(learn(log, policy, replay)?);
     }
-    policies.push(Valued { name: Uniform.name(), estimate: self_normalised(log, &Uniform) });
-    let names = log.arms().iter().map(|arm| format!("arm:{}", name(log, arm.id())));
-    let fixed = names.zip(self_normalised_arms(log));
-    let arms = fixed.map(|(name, estimate)| Valued { name, estimate }).collect();
+    policies.push(Valued::policy(Uniform.name(), self_normalised(log, &Uniform)));
+    let fixed = log.arms().iter().zip(self_normalised_arms(log));
+    let arms = fixed.map(|(arm, estimate)| Valued::arm(arm, estimate)).collect();
     Ok(Comparison { policies, arms, learning })
 }
 
@@ -65,17 +80,8 @@ fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, 
         }
     });
     match estimate {
-        Ok(estimate) => Ok(Valued { name, estimate: Ok(estimate) }),
-        Err(ReplayError::Estimate(error)) => Ok(Valued { name, estimate: Err(error) }),
+        Ok(estimate) => Ok(Valued::policy(name, Ok(estimate))),
+        Err(ReplayError::Estimate(error)) => Ok(Valued::policy(name, Err(error))),
         Err(error) => Err(Failure::new(format_args!("{name}: {error}"))),
-    }
-}
-
-/// An arm by its one level, or by all its dimensions with their levels.
-fn name(log: &Log, arm: ArmId) -> String {
-    let arm = log.arms().arm(arm);
-    match arm.levels().collect::<Vec<_>>()[..] {
-        [(_, level)] => level.to_owned(),
-        _ => arm.to_string(),
     }
 }

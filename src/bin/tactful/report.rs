@@ -97,7 +97,7 @@ pub(crate) fn table(file: &Path, source: &Source, comparison: &Comparison, explo
 /// How the values came about and what they cannot say.
 fn notes(text: &mut String, log: &Log, comparison: &Comparison, shown: &[&Valued], exploration: f64) {
     let names: Vec<&str> =
-        comparison.policies[..comparison.learning].iter().map(|v| v.name.as_str()).collect();
+        comparison.policies[..comparison.learning].iter().map(|v| v.label.as_str()).collect();
     let kept = if log.is_uniform() {
         "exactly as often as they would have sent it"
     } else {
@@ -119,10 +119,10 @@ fn notes(text: &mut String, log: &Log, comparison: &Comparison, shown: &[&Valued
         }
     };
     let named = |test: &dyn Fn(&Estimate) -> bool| {
-        estimates().filter(|(_, estimate)| test(estimate)).map(|(valued, _)| valued.name.as_str()).collect()
+        estimates().filter(|(_, estimate)| test(estimate)).map(|(valued, _)| valued.label.as_str()).collect()
     };
     warn(
-        shown.iter().filter(|valued| valued.estimate.is_err()).map(|valued| valued.name.as_str()).collect(),
+        shown.iter().filter(|valued| valued.estimate.is_err()).map(|valued| valued.label.as_str()).collect(),
         "no round can be used",
     );
     warn(
@@ -141,7 +141,7 @@ fn notes(text: &mut String, log: &Log, comparison: &Comparison, shown: &[&Valued
 
 /// Name, value, interval, standard error, rounds used.
 fn row(valued: &Valued, decimals: usize) -> [String; 5] {
-    let name = shortened(&plain(&valued.name));
+    let name = shortened(&plain(&valued.label));
     let Ok(Estimate { value, standard_error, interval: (lower, upper), used, .. }) = valued.estimate else {
         return [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "0".to_owned()];
     };

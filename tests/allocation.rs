@@ -1,0 +1,47 @@
+//! The hot paths allocate nothing between pages.
+
+use allocation_counter::measure;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use tactful::{ArmSpace, Bandit, Refresh, Reward, RewardKind, SegmentId, Segments};
+
+#[test]
+fn neither_selecting_nor_rewarding_allocates_between_pages() {
+    for reward in [RewardKind::Binary, RewardKind::Real { minimum: 0.0, maximum: 9.0 }] {
+        let arms = ArmSpace::builder().dimension("arm", (0..300).map(|arm| arm.to_string())).build().unwrap();
+        let segments = Segments::builder().attribute("a", ["0", "1", "2"]).build().unwrap();
+        // By hand, because a refresh makes a new plan, which takes memory.
+        let bandit =
+            Bandit::builder(arms, segments).reward(reward).refresh(Refresh::Manual).incarnation(1).build().unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+        let sets = [bandit.arms().all(), bandit.arms().eligible(|arm| arm.id().index() % 3 > 0)];
+        let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(2));
+
+        // Touch every page: all cells, the first claims, a plan for each segment and set.
+        let mut decisions = Vec::new();
+        for request in 0..20_000 {
+            let (segment, set) = (SegmentId::new(request % 3), &sets[(request / 3 % 2) as usize]);
+            decisions.push(bandit.select(segment, set, &mut rng).unwrap());
+            decisions.push(selector.select(segment, set).unwrap());
+        }
+        for decision in decisions.drain(..) {
+            bandit.reward(&decision, Reward::from(rng.random_bool(0.5))).unwrap();
+        }
+
+        let counted = measure(|| {
+            for request in 0..5_000 {
+                let (segment, set) = (SegmentId::new(request % 3), &sets[(request / 3 % 2) as usize]);
+                let decision = bandit.select(segment, set, &mut rng).unwrap();
+                bandit.reward(&decision, Reward::SUCCESS).unwrap();
+                let decision = selector.select(segment, set).unwrap();
+                bandit.reward(&decision, Reward::FAILURE).unwrap();
+                std::hint::black_box(decision.token());
+            }
+        });
+        // 65,536 claims fit two pages of 32,768; the numbers used lie in the first two.
+        assert_eq!(counted.count_total, 0, "{counted:?}");
+
+        // The instrument bites: a plan that is computed takes memory.
+        assert!(measure(|| assert!(bandit.refresh() > 0)).count_total > 0);
+    }
+}
