@@ -145,7 +145,7 @@ pub enum RestoreError {
         /// The incarnation.
         incarnation: u64,
     },
-    /// There are no names.
+    /// It names no arms, or tells of no life.
     Empty,
 }
 
@@ -176,7 +176,7 @@ impl fmt::Display for RestoreError {
             Self::Life { replica, incarnation } => {
                 write!(f, "the record of replica {replica} incarnation {incarnation:x} is impossible")
             }
-            Self::Empty => f.write_str("the snapshot names no arms"),
+            Self::Empty => f.write_str("the snapshot names no arms or tells of no life"),
         }
     }
 }

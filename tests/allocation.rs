@@ -11,8 +11,12 @@ fn neither_selecting_nor_rewarding_allocates_between_pages() {
         let arms = ArmSpace::builder().dimension("arm", (0..300).map(|arm| arm.to_string())).build().unwrap();
         let segments = Segments::builder().attribute("a", ["0", "1", "2"]).build().unwrap();
         // By hand, because a refresh makes a new plan, which takes memory.
-        let bandit =
-            Bandit::builder(arms, segments).reward(reward).refresh(Refresh::Manual).incarnation(1).build().unwrap();
+        let bandit = Bandit::builder(arms, segments)
+            .reward(reward)
+            .refresh(Refresh::Manual)
+            .incarnation(1)
+            .build()
+            .unwrap();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
         let sets = [bandit.arms().all(), bandit.arms().eligible(|arm| arm.id().index() % 3 > 0)];
         let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(2));

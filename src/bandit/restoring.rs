@@ -117,6 +117,10 @@ impl Bandit {
             return Err(RestoreError::RewardKind { snapshot: snapshot.reward, bandit: self.reward });
         }
         let latest = snapshot.generations.first().ok_or(RestoreError::Empty)?;
+        // Every snapshot tells of the life it was taken in; one without could be restored twice unnoticed.
+        if snapshot.lives.is_empty() {
+            return Err(RestoreError::Empty);
+        }
         let past = self.lives(&snapshot.lives)?;
         let mut cells: BTreeMap<(SegmentId, ArmId), ArmStatistics> = BTreeMap::new();
         let mut ancestors: Vec<Ancestor> = Vec::new();

@@ -48,7 +48,11 @@ pub(crate) trait Cell: std::fmt::Debug {
         // `returned <= issued` in every read.
         let (returned, sum, squares) = self.outcomes();
         let issued = self.issued().load(Ordering::Relaxed);
-        ArmStatistics::from_parts(issued.min(ArmStatistics::MAX_COUNT), returned, sum, squares)
+        // Two things can only be seen here: a selection about to be refused by a full cell, and outcomes of decisions
+        // that were never made for this arm, from tokens forged under the public key. Either way what is read stays
+        // possible, and a snapshot of it can be restored.
+        let issued = issued.min(ArmStatistics::MAX_COUNT).max(returned);
+        ArmStatistics::from_parts(issued, returned, sum, squares)
     }
 
     /// Adds what was counted elsewhere; the caller has made sure that it fits.

@@ -1,8 +1,10 @@
 //! Cells by segment and arm, in small pages that are made on first touch.
 //!
-//! A segment's directory has one entry per block of [`FAN`] pages of [`PAGE`] cells each, so that a bandit of
-//! 1,000 segments × 30,000 arms costs a pointer a segment until it is used, and memory follows use after that.
-//! Each level is published by a set-once pointer: build, then compare and swap, and nobody waits.
+//! A bandit of 1,000 segments × 30,000 arms costs a pointer a segment until it is used, and memory follows use after
+//! that: pages of [`PAGE`] cells, blocks of [`BLOCK`] pages, groups of [`GROUP`] blocks, and per segment as many groups
+//! as the arms need; up to one block of arms, the block is all there is. Of binary cells that are touched next to each
+//! other each takes about 20 bytes, of one in a hundred scattered at random about 185. Each level is published by a set-once
+//! pointer: build, then compare and swap, and nobody waits.
 
 use crate::arm::ArmId;
 use crate::reward::{Quantity, RewardKind};
@@ -12,24 +14,62 @@ use crate::sync::SetOnce;
 use super::ArmStatistics;
 use super::cell::{BinaryCell, Cell, CounterFull, RealCell};
 
-/// Cells in a page: two cache lines of binary cells. (Few where loom must track each.)
+/// Cells in a page: two cache lines of binary cells. (All sizes are small where loom must track each.)
 const PAGE: usize = if cfg!(loom) { 2 } else { 8 };
-/// Pages in a block.
-const FAN: usize = if cfg!(loom) { 1 } else { 8 };
+/// Pages in a block: a cache line of pointers.
+const BLOCK: usize = if cfg!(loom) { 1 } else { 8 };
+/// Blocks in a group.
+const GROUP: usize = if cfg!(loom) { 1 } else { 32 };
 
 #[derive(Debug)]
 struct Page<C>([C; PAGE]);
 
 #[derive(Debug)]
-struct Block<C>([SetOnce<Page<C>>; FAN]);
+struct Block<C>([SetOnce<Page<C>>; BLOCK]);
 
-/// The blocks of a segment.
-type Directory<C> = Box<[SetOnce<Block<C>>]>;
+#[derive(Debug)]
+struct Group<C>([SetOnce<Block<C>>; GROUP]);
+
+/// The cells of a segment.
+#[derive(Debug)]
+enum Root<C> {
+    /// Of up to [`PAGE`] × [`BLOCK`] arms.
+    Small(Block<C>),
+    /// Of more.
+    Large(Box<[SetOnce<Group<C>>]>),
+}
 
 #[derive(Debug)]
 struct Table<C> {
     arms: usize,
-    segments: Box<[SetOnce<Directory<C>>]>,
+    segments: Box<[SetOnce<Root<C>>]>,
+}
+
+impl<C: Cell> Page<C> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| C::empty()))
+    }
+}
+
+impl<C> Block<C> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| SetOnce::new()))
+    }
+}
+
+impl<C> Group<C> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| SetOnce::new()))
+    }
+}
+
+impl<C> Root<C> {
+    fn new(arms: usize) -> Self {
+        match arms.div_ceil(PAGE * BLOCK) {
+            0 | 1 => Self::Small(Block::new()),
+            blocks => Self::Large((0..blocks.div_ceil(GROUP)).map(|_| SetOnce::new()).collect()),
+        }
+    }
 }
 
 impl<C: Cell> Table<C> {
@@ -39,24 +79,29 @@ impl<C: Cell> Table<C> {
 
     /// The cell of an arm in a segment, made if it is not there.
     fn touch(&self, segment: SegmentId, arm: ArmId) -> &C {
-        let (block, page, cell) = place(arm);
-        let blocks = self.segments[segment.index()]
-            .get_or_set(|| (0..self.arms.div_ceil(PAGE * FAN)).map(|_| SetOnce::new()).collect());
-        let pages = blocks[block].get_or_set(|| Block(std::array::from_fn(|_| SetOnce::new())));
-        &pages.0[page].get_or_set(|| Page(std::array::from_fn(|_| C::empty()))).0[cell]
+        let index = arm.index();
+        let block = match self.segments[segment.index()].get_or_set(|| Root::new(self.arms)) {
+            Root::Small(block) => block,
+            Root::Large(groups) => {
+                let group = groups[index / (PAGE * BLOCK * GROUP)].get_or_set(Group::new);
+                group.0[index / (PAGE * BLOCK) % GROUP].get_or_set(Block::new)
+            }
+        };
+        &block.0[index / PAGE % BLOCK].get_or_set(Page::new).0[index % PAGE]
     }
 
     /// The cell of an arm in a segment, if it is there.
     fn get(&self, segment: SegmentId, arm: ArmId) -> Option<&C> {
-        let (block, page, cell) = place(arm);
-        Some(&self.segments[segment.index()].get()?[block].get()?.0[page].get()?.0[cell])
+        let index = arm.index();
+        let block = match self.segments[segment.index()].get()? {
+            Root::Small(block) => block,
+            Root::Large(groups) => {
+                let group = groups[index / (PAGE * BLOCK * GROUP)].get()?;
+                group.0[index / (PAGE * BLOCK) % GROUP].get()?
+            }
+        };
+        Some(&block.0[index / PAGE % BLOCK].get()?.0[index % PAGE])
     }
-}
-
-/// Where an arm's cell lies: block, page in the block, cell in the page.
-fn place(arm: ArmId) -> (usize, usize, usize) {
-    let index = arm.index();
-    (index / (PAGE * FAN), index / PAGE % FAN, index % PAGE)
 }
 
 /// The cells of all arms in all segments, for one kind of rewards. Ids are the caller's to check.
