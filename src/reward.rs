@@ -116,7 +116,16 @@ impl RewardKind {
     }
 
     /// Checks a reward and scales it.
+    #[inline]
     pub(crate) fn quantity(self, reward: Reward) -> Result<Quantity, RewardValueError> {
+        match self {
+            Self::Binary if reward == Reward::FAILURE => Ok(Quantity(0)),
+            Self::Binary if reward == Reward::SUCCESS => Ok(Quantity(Quantity::ONE as u32)),
+            _ => self.scaled(reward),
+        }
+    }
+
+    fn scaled(self, reward: Reward) -> Result<Quantity, RewardValueError> {
         let value = reward.value();
         if !value.is_finite() {
             return Err(RewardValueError::NotFinite { value });
@@ -125,13 +134,12 @@ impl RewardKind {
         if !(minimum..=maximum).contains(&value) {
             return Err(RewardValueError::OutOfRange { value, minimum, maximum });
         }
-        let scaled = (value - minimum) / (maximum - minimum);
-        // In [0, 1], so the product is in [0, 2²⁴] and the cast exact after rounding.
-        let quantity = Quantity((scaled * Quantity::ONE as f64).round() as u32);
-        if self == Self::Binary && scaled > 0.0 && scaled < 1.0 {
+        if self == Self::Binary {
             return Err(RewardValueError::NotBinary { value });
         }
-        Ok(quantity)
+        let scaled = (value - minimum) / (maximum - minimum);
+        // In [0, 1], so the product is in [0, 2²⁴] and the cast exact after rounding.
+        Ok(Quantity((scaled * Quantity::ONE as f64).round() as u32))
     }
 }
 

@@ -42,20 +42,25 @@ mod shared {
             Self(once_cell::race::OnceBox::new())
         }
 
+        #[inline]
         pub(crate) fn get(&self) -> Option<&T> {
             point();
             self.0.get()
         }
 
         /// The value, made first by whoever comes first.
+        #[inline]
         pub(crate) fn get_or_set(&self, make: impl FnOnce() -> T) -> &T {
             match self.get() {
                 Some(value) => value,
-                None => {
-                    point();
-                    self.0.get_or_init(|| Box::new(make()))
-                }
+                None => self.set(make),
             }
+        }
+
+        #[cold]
+        fn set(&self, make: impl FnOnce() -> T) -> &T {
+            point();
+            self.0.get_or_init(|| Box::new(make()))
         }
     }
 

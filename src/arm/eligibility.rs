@@ -157,6 +157,7 @@ impl Eligibility {
 
 impl PartialEq for Eligibility {
     /// Whether the sets have the same arms of the same space: by address first, then by every bit.
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.digest == other.digest
             && self.space == other.space

@@ -214,6 +214,7 @@ impl BanditBuilder {
             segments: self.segments,
             reward: self.reward,
             prior: self.prior,
+            observes: self.policy.observes(),
             policy: self.policy,
             exploration: self.exploration,
             cadence: self.cadence,

@@ -19,7 +19,7 @@ use crate::arm::{ArmId, ArmSpace, Fingerprint, NameError};
 use crate::belief::Beta;
 use crate::decision::{Issuer, Keyring};
 use crate::plan::{Book, Cadence};
-use crate::policy::Policy;
+use crate::policy::{Observes, Policy};
 use crate::reward::RewardKind;
 use crate::segment::{SegmentId, Segments};
 use crate::statistics::{ArmStatistics, Cells, Cohort};
@@ -56,6 +56,8 @@ pub struct Bandit {
     reward: RewardKind,
     prior: Beta,
     policy: Box<dyn Policy>,
+    /// What the policy observes, asked once.
+    observes: Observes,
     /// Share of decisions spread evenly over the eligible arms, in [0, 1].
     exploration: f64,
     cadence: Cadence,

@@ -121,6 +121,7 @@ impl Bandit {
     }
 
     /// Counts what was drawn and makes a decision of it.
+    #[inline]
     pub(super) fn issue(
         &self,
         plans: &SegmentPlans,
@@ -130,8 +131,7 @@ impl Bandit {
     ) -> Result<Decision, SelectError> {
         let full = |_| SelectError::CounterFull { segment, arm: drawn.arm };
         self.cells.issue(segment, drawn.arm).map_err(full)?;
-        if self.policy.observes() == Observes::Selections && plans.event() && self.refresh == Refresh::Inline
-        {
+        if self.observes == Observes::Selections && plans.event() && self.refresh == Refresh::Inline {
             self.refresh_segment(plans, segment);
         }
         Ok(Decision {

@@ -1,7 +1,6 @@
 //! Keys under which tokens are sealed.
 
 use std::fmt;
-use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
@@ -32,9 +31,7 @@ impl TokenKey {
 
     /// The seal of a message.
     pub(super) fn seal(&self, message: &[u8]) -> u64 {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
-        hasher.write(message);
-        hasher.finish()
+        SipHasher24::new_with_key(&self.key).hash(message)
     }
 }
 

@@ -100,30 +100,23 @@ pub(crate) struct Claims {
 impl Token {
     pub(super) fn new(decision: &Decision) -> Self {
         let DecisionId { issuer, cohort, sequence } = decision.id;
+        let [segment, arm] = [decision.segment.get(), decision.arm.get()].map(u64::from);
+        let [key, replica] = [u64::from(decision.key.id()), u64::from(issuer.replica)];
+        // The fields of the table above, where they fall in eight-byte words.
+        let body = [
+            u64::from(FORMAT) | key << 8 | replica << 16 | issuer.incarnation << 32,
+            issuer.incarnation >> 32 | u64::from(cohort.get()) << 16 | sequence << 48,
+            sequence >> 16 | segment << 24 | arm << 48,
+            arm >> 16 | decision.units << 8,
+            decision.fingerprint,
+        ];
         let mut bytes = [0; BYTES];
-        let mut rest = &mut bytes[..];
-        put(&mut rest, 1, u64::from(FORMAT));
-        put(&mut rest, 1, u64::from(decision.key.id()));
-        put(&mut rest, 2, u64::from(issuer.replica));
-        put(&mut rest, 6, issuer.incarnation);
-        put(&mut rest, 4, u64::from(cohort.get()));
-        put(&mut rest, 5, sequence);
-        put(&mut rest, 3, u64::from(decision.segment.get()));
-        put(&mut rest, 3, u64::from(decision.arm.get()));
-        put(&mut rest, 7, decision.units);
-        put(&mut rest, 8, decision.fingerprint);
+        for (place, word) in bytes.chunks_exact_mut(8).zip(body) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
         let seal = decision.key.seal(&bytes[..BODY]);
         bytes[BODY..].copy_from_slice(&seal.to_le_bytes());
         Self(encode(&bytes))
-    }
-
-    /// The characters.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match std::str::from_utf8(&self.0) {
-            Ok(text) => text,
-            Err(_) => unreachable!("the alphabet is ASCII"),
-        }
     }
 
     /// Checks a text's seal and reads its content.
@@ -134,20 +127,34 @@ impl Token {
         if key.seal(body).to_le_bytes() != seal {
             return Err(TokenError::Seal);
         }
-        let mut rest = &body[2..];
-        if body[0] != FORMAT {
-            return Err(TokenError::Format { format: body[0] });
+        if bytes[0] != FORMAT {
+            return Err(TokenError::Format { format: bytes[0] });
         }
-        let issuer = Issuer { replica: take(&mut rest, 2) as u16, incarnation: take(&mut rest, 6) };
-        let cohort = CohortId::new(take(&mut rest, 4) as u32);
-        let id = DecisionId { issuer, cohort, sequence: take(&mut rest, 5) };
-        let segment = SegmentId::new(take(&mut rest, 3) as u32);
-        let arm = ArmId::new(take(&mut rest, 3) as u32);
-        let units = take(&mut rest, 7);
+        let word = |number: usize| {
+            let mut word = [0; 8];
+            word.copy_from_slice(&body[8 * number..8 * number + 8]);
+            u64::from_le_bytes(word)
+        };
+        let issuer =
+            Issuer { replica: (word(0) >> 16) as u16, incarnation: word(0) >> 32 | (word(1) & 0xFFFF) << 32 };
+        let cohort = CohortId::new((word(1) >> 16) as u32);
+        let id = DecisionId { issuer, cohort, sequence: word(1) >> 48 | (word(2) & 0xFF_FFFF) << 16 };
+        let segment = SegmentId::new((word(2) >> 24) as u32 & 0xFF_FFFF);
+        let arm = ArmId::new((word(2) >> 48 | (word(3) & 0xFF) << 16) as u32);
+        let units = word(3) >> 8;
         if units == 0 || units > 1 << crate::plan::UNIT_BITS {
             return Err(TokenError::Content);
         }
-        Ok(Claims { id, segment, arm, units, fingerprint: take(&mut rest, 8), key: *key })
+        Ok(Claims { id, segment, arm, units, fingerprint: word(4), key: *key })
+    }
+
+    /// The characters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match std::str::from_utf8(&self.0) {
+            Ok(text) => text,
+            Err(_) => unreachable!("the alphabet is ASCII"),
+        }
     }
 }
 
@@ -184,22 +191,6 @@ fn characters(text: &str) -> Result<&[u8; CHARACTERS], TokenError> {
     text.as_bytes().try_into().map_err(|_| TokenError::Length { length: text.len() })
 }
 
-/// Writes the low bytes of a number.
-fn put(rest: &mut &mut [u8], bytes: usize, number: u64) {
-    let (field, after) = std::mem::take(rest).split_at_mut(bytes);
-    field.copy_from_slice(&number.to_le_bytes()[..bytes]);
-    *rest = after;
-}
-
-/// Reads a number of so many bytes.
-fn take(rest: &mut &[u8], bytes: usize) -> u64 {
-    let (field, after) = rest.split_at(bytes);
-    *rest = after;
-    let mut number = [0; 8];
-    number[..bytes].copy_from_slice(field);
-    u64::from_le_bytes(number)
-}
-
 /// The URL-safe alphabet of RFC 4648, section 5.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -214,13 +205,13 @@ const VALUES: [u8; 256] = {
     values
 };
 
-/// 48 bytes are 64 characters without padding.
+/// 48 bytes are 64 characters without padding: six bytes at a time are eight characters.
 fn encode(bytes: &[u8; BYTES]) -> [u8; CHARACTERS] {
     let mut characters = [0; CHARACTERS];
-    for (group, three) in characters.chunks_exact_mut(4).zip(bytes.chunks_exact(3)) {
-        let bits = u32::from_be_bytes([0, three[0], three[1], three[2]]);
-        for (place, character) in group.iter_mut().enumerate() {
-            *character = ALPHABET[(bits >> (18 - 6 * place) & 63) as usize];
+    for (eight, six) in characters.chunks_exact_mut(8).zip(bytes.chunks_exact(6)) {
+        let bits = u64::from_be_bytes([0, 0, six[0], six[1], six[2], six[3], six[4], six[5]]);
+        for (place, character) in eight.iter_mut().enumerate() {
+            *character = ALPHABET[(bits >> (42 - 6 * place) & 63) as usize];
         }
     }
     characters
@@ -229,11 +220,14 @@ fn encode(bytes: &[u8; BYTES]) -> [u8; CHARACTERS] {
 fn decode(characters: &[u8; CHARACTERS]) -> Result<[u8; BYTES], TokenError> {
     let mut bytes = [0; BYTES];
     let mut faults = 0;
-    for (three, group) in bytes.chunks_exact_mut(3).zip(characters.chunks_exact(4)) {
-        let values = [0, 1, 2, 3].map(|place| VALUES[group[place] as usize]);
-        faults |= values[0] | values[1] | values[2] | values[3];
-        let bits = values.iter().fold(0_u32, |bits, &value| bits << 6 | u32::from(value & 63));
-        three.copy_from_slice(&bits.to_be_bytes()[1..]);
+    for (six, eight) in bytes.chunks_exact_mut(6).zip(characters.chunks_exact(8)) {
+        let mut bits = 0;
+        for &character in eight {
+            let value = VALUES[character as usize];
+            faults |= value;
+            bits = bits << 6 | u64::from(value);
+        }
+        six.copy_from_slice(&bits.to_be_bytes()[2..]);
     }
     if faults >= 64 {
         let position = characters.iter().position(|&c| VALUES[c as usize] >= 64).unwrap_or(0);

@@ -29,6 +29,7 @@ impl Book {
         Self { segments: (0..segments).map(|_| SetOnce::new()).collect() }
     }
 
+    #[inline]
     pub(crate) fn segment(&self, segment: SegmentId) -> &SegmentPlans {
         self.segments[segment.index()].get_or_set(SegmentPlans::new)
     }
@@ -40,8 +41,9 @@ impl Book {
     }
 }
 
-/// The plans of one segment.
+/// The plans of one segment. Aligned, so that counting events in one segment does not disturb others.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct SegmentPlans {
     /// Events so far.
     events: AtomicU64,
@@ -76,6 +78,7 @@ impl SegmentPlans {
     }
 
     /// Counts an event, after the counters that it changed; true if a plan is now due.
+    #[inline]
     pub(crate) fn event(&self) -> bool {
         // Release: who sees the event sees the counters. Acquire: an event that comes after the refresher has looked
         // again sees the mark which that refresher has set. Relaxed on the mark: an older one, which a refresher is
@@ -84,6 +87,7 @@ impl SegmentPlans {
     }
 
     /// The version of the plans: while it stays, a plan that was current stays so.
+    #[inline]
     pub(crate) fn version(&self) -> u64 {
         // Acquire: whoever sees a version finds the plan that made it.
         self.version.load(Ordering::Acquire)

@@ -32,6 +32,7 @@ pub(crate) trait Cell: std::fmt::Debug {
     fn add_outcomes(&self, statistics: ArmStatistics);
 
     /// Counts a decision, unless the cell is full.
+    #[inline]
     fn issue(&self) -> Result<(), CounterFull> {
         // Relaxed: the count publishes nothing; who reads it together with outcomes reads those first.
         if self.issued().fetch_add(1, Ordering::Relaxed) < ArmStatistics::MAX_COUNT {
@@ -78,6 +79,7 @@ impl Cell for BinaryCell {
         Self { issued: AtomicU64::new(0), outcomes: AtomicU64::new(0) }
     }
 
+    #[inline]
     fn issued(&self) -> &AtomicU64 {
         &self.issued
     }

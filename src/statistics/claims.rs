@@ -14,18 +14,36 @@ pub(super) const SEQUENCE_BITS: u32 = if cfg!(loom) { 7 } else { 40 };
 const ROOT_BITS: u32 = SEQUENCE_BITS - PAGE_BITS - 2 * FAN_BITS;
 
 const WORDS: usize = 1 << (PAGE_BITS - 6);
+const FAN: usize = 1 << FAN_BITS;
+const ROOT: usize = 1 << ROOT_BITS;
 
-type Page = Box<[AtomicU64]>;
-type Directory<T> = Box<[SetOnce<T>]>;
+/// Aligned, so that 512 decisions from a multiple of 512 share a cache line with no others.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Page([AtomicU64; WORDS]);
 
-fn directory<T>(bits: u32) -> Directory<T> {
-    (0..1_u32 << bits).map(|_| SetOnce::new()).collect()
-}
+#[derive(Debug)]
+struct Directory<T, const N: usize>([SetOnce<T>; N]);
+
+type Lower = Directory<Page, FAN>;
+type Upper = Directory<Lower, FAN>;
 
 /// One bit per decision.
 #[derive(Debug)]
 pub(super) struct Claims {
-    root: SetOnce<Directory<Directory<Directory<Page>>>>,
+    root: SetOnce<Directory<Upper, ROOT>>,
+}
+
+impl Page {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| AtomicU64::new(0)))
+    }
+}
+
+impl<T, const N: usize> Directory<T, N> {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| SetOnce::new()))
+    }
 }
 
 impl Claims {
@@ -34,6 +52,7 @@ impl Claims {
     }
 
     /// Whether this call was the first for this decision, among all threads.
+    #[inline]
     pub(super) fn claim(&self, sequence: u64) -> bool {
         let bit = 1 << (sequence & 63);
         // AcqRel: the claim comes before the addition it allows (Release for who copies cells before bits), and
@@ -44,20 +63,23 @@ impl Claims {
     /// The bits of 64 decisions, those from 64 × `word`; touches nothing.
     pub(super) fn read(&self, word: u64) -> u64 {
         let [root, upper, lower, place] = path(word);
-        let page = || self.root.get()?[root].get()?[upper].get()?[lower].get();
+        let page = || self.root.get()?.0[root].get()?.0[upper].get()?.0[lower].get();
         // Acquire: pairs with `claim`.
-        page().map_or(0, |page| page[place].load(Ordering::Acquire))
+        page().map_or(0, |page| page.0[place].load(Ordering::Acquire))
     }
 
     /// Words up to the end of the last page that was touched: all bits beyond are 0.
     pub(super) fn end(&self) -> u64 {
         // A directory may stand that has no page yet, so the search goes on to the one before.
-        fn last<T>(directory: &Directory<T>, end: impl Fn(&T) -> Option<u64>) -> Option<(u64, u64)> {
-            let touched = directory.iter().enumerate().rev();
+        fn last<T, const N: usize>(
+            directory: &Directory<T, N>,
+            end: impl Fn(&T) -> Option<u64>,
+        ) -> Option<(u64, u64)> {
+            let touched = directory.0.iter().enumerate().rev();
             touched.filter_map(|(entry, slot)| Some((entry as u64, end(slot.get()?)?))).next()
         }
-        let page = |lower: &_| last(lower, |_: &Page| Some(0)).map(|(page, _)| page);
-        let block = |upper: &_| last(upper, page).map(|(entry, page)| entry << FAN_BITS | page);
+        let page = |lower: &Lower| last(lower, |_| Some(0)).map(|(page, _)| page);
+        let block = |upper: &Upper| last(upper, page).map(|(entry, page)| entry << FAN_BITS | page);
         let found = self.root.get().and_then(|root| last(root, block));
         found.map_or(0, |(entry, page)| ((entry << (2 * FAN_BITS) | page) + 1) << (PAGE_BITS - 6))
     }
@@ -67,12 +89,12 @@ impl Claims {
         self.word(word << 6).fetch_or(bits, Ordering::AcqRel);
     }
 
+    #[inline]
     fn word(&self, sequence: u64) -> &AtomicU64 {
         let [root, upper, lower, place] = path(sequence >> 6);
-        let root = &self.root.get_or_set(|| directory(ROOT_BITS))[root];
-        let upper = &root.get_or_set(|| directory(FAN_BITS))[upper];
-        let lower = &upper.get_or_set(|| directory(FAN_BITS))[lower];
-        &lower.get_or_set(|| (0..WORDS).map(|_| AtomicU64::new(0)).collect())[place]
+        let upper_of = self.root.get_or_set(Directory::new).0[root].get_or_set(Directory::new);
+        let lower_of = upper_of.0[upper].get_or_set(Directory::new);
+        &lower_of.0[lower].get_or_set(Page::new).0[place]
     }
 }
 

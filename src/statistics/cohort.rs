@@ -50,10 +50,15 @@ pub(crate) enum ClaimError {
 /// Numbers decisions and lets each be claimed once.
 #[derive(Debug)]
 pub(crate) struct Cohort {
-    /// The next decision's number: as many as were issued.
-    sequence: AtomicU64,
+    sequence: Sequence,
     claims: Claims,
 }
+
+/// The next decision's number: as many as were issued. Every selection writes it, so it has a cache line (and its
+/// neighbour, which processors fetch along) to itself.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Sequence(AtomicU64);
 
 impl Cohort {
     /// Numbers in a block: as many as there are bits in a cache line.
@@ -63,17 +68,18 @@ impl Cohort {
     pub(crate) const CAPACITY: u64 = 1 << SEQUENCE_BITS;
 
     pub(crate) fn new() -> Self {
-        Self { sequence: AtomicU64::new(0), claims: Claims::new() }
+        Self { sequence: Sequence(AtomicU64::new(0)), claims: Claims::new() }
     }
 
     /// A number for a new decision, or `None` when all are used up.
+    #[inline]
     pub(crate) fn number(&self) -> Option<u64> {
         // Relaxed: a number publishes nothing; the decision travels to its rewarder by other means.
-        let sequence = self.sequence.fetch_add(1, Ordering::Relaxed);
+        let sequence = self.sequence.0.fetch_add(1, Ordering::Relaxed);
         if sequence < Self::CAPACITY {
             return Some(sequence);
         }
-        self.sequence.fetch_sub(1, Ordering::Relaxed);
+        self.sequence.0.fetch_sub(1, Ordering::Relaxed);
         None
     }
 
@@ -83,14 +89,14 @@ impl Cohort {
     /// holders of blocks share one.
     pub(crate) fn reserve(&self) -> Option<Range<u64>> {
         // Relaxed, as above.
-        let mut next = self.sequence.load(Ordering::Relaxed);
+        let mut next = self.sequence.0.load(Ordering::Relaxed);
         loop {
             let start = next.next_multiple_of(Self::BLOCK);
             let end = start + Self::BLOCK;
             if end > Self::CAPACITY {
                 return None;
             }
-            match self.sequence.compare_exchange_weak(next, end, Ordering::Relaxed, Ordering::Relaxed) {
+            match self.sequence.0.compare_exchange_weak(next, end, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => return Some(start..end),
                 Err(found) => next = found,
             }
@@ -99,10 +105,11 @@ impl Cohort {
 
     /// How many decisions have been numbered, or may be by the holders of blocks.
     pub(crate) fn issued(&self) -> u64 {
-        self.sequence.load(Ordering::Relaxed).min(Self::CAPACITY)
+        self.sequence.0.load(Ordering::Relaxed).min(Self::CAPACITY)
     }
 
     /// Claims a decision for its one reward.
+    #[inline]
     pub(crate) fn claim(&self, sequence: u64) -> Result<(), ClaimError> {
         if sequence >= self.issued() {
             return Err(ClaimError::NeverIssued);
@@ -123,7 +130,7 @@ impl Cohort {
 
     /// A cohort of an earlier life: `issued` numbers taken, these bits claimed.
     pub(crate) fn restored(issued: u64, claimed: &[u64]) -> Self {
-        let cohort = Self { sequence: AtomicU64::new(issued), claims: Claims::new() };
+        let cohort = Self { sequence: Sequence(AtomicU64::new(issued)), claims: Claims::new() };
         for (word, &bits) in claimed.iter().enumerate().filter(|&(_, &bits)| bits != 0) {
             cohort.claims.restore(word as u64, bits);
         }

@@ -21,7 +21,9 @@ const BLOCK: usize = if cfg!(loom) { 1 } else { 8 };
 /// Blocks in a group.
 const GROUP: usize = if cfg!(loom) { 1 } else { 32 };
 
+/// Aligned, so that it shares cache lines with no other page.
 #[derive(Debug)]
+#[repr(align(64))]
 struct Page<C>([C; PAGE]);
 
 #[derive(Debug)]
@@ -78,6 +80,7 @@ impl<C: Cell> Table<C> {
     }
 
     /// The cell of an arm in a segment, made if it is not there.
+    #[inline]
     fn touch(&self, segment: SegmentId, arm: ArmId) -> &C {
         let index = arm.index();
         let block = match self.segments[segment.index()].get_or_set(|| Root::new(self.arms)) {
@@ -132,11 +135,13 @@ impl Cells {
     }
 
     /// Counts a decision.
+    #[inline]
     pub(crate) fn issue(&self, segment: SegmentId, arm: ArmId) -> Result<(), CounterFull> {
         each_kind!(self, table => table.touch(segment, arm).issue())
     }
 
     /// Counts the outcome of a decision that was counted before.
+    #[inline]
     pub(crate) fn reward(&self, segment: SegmentId, arm: ArmId, quantity: Quantity) {
         each_kind!(self, table => table.touch(segment, arm).reward(quantity));
     }
