@@ -207,6 +207,24 @@ fn lock_free_selection_that_refreshes() {
 }
 
 #[test]
+fn lock_free_selections_by_a_handle() {
+    let warm = |bandit: &Bandit| play(bandit, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, (): &()| {
+        let (all, some) = (bandit.arms().all(), without_first(bandit));
+        let mut selector = bandit.selector(rng());
+        // A plan in place, one to be made, one that is at hand, and one that a refresh has made old.
+        for set in [&all, &some, &all] {
+            selector.select(segment(0), set).unwrap();
+        }
+        let decision = selector.select(segment(0), &some).unwrap();
+        bandit.reward(&decision, Reward::SUCCESS).unwrap();
+        selector.select(segment(0), &all).unwrap();
+    };
+    let operations = every_operation(thompson, warm, work, (5, 1));
+    assert!(operations >= 60, "only {operations} operations seen");
+}
+
+#[test]
 fn lock_free_real_rewards() {
     let make = || bandit(Thompson::default(), REAL, Refresh::Inline);
     let decide = |bandit: &Bandit| select(bandit, 0, &bandit.arms().all(), &mut rng());

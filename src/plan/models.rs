@@ -130,6 +130,49 @@ fn one_refresher_while_another_draws() {
 }
 
 #[test]
+fn a_plan_at_hand_is_current_while_the_version_stays() {
+    explore(|| {
+        let segment = Segment::new();
+        segment.draw(&SETS[0]);
+        let theirs = Arc::clone(&segment);
+        let mut held = None;
+        race(
+            move || theirs.event(),
+            || {
+                // As a handle does it: the version before the plan.
+                let version = segment.plans.version();
+                let plan = segment.plans.with(&SETS[0], || segment.compute(&SETS[0]), Arc::clone);
+                held = Some((version, plan));
+            },
+        );
+        let (version, plan) = held.expect("held");
+        let current = segment.plans.in_place().any(|current| Arc::ptr_eq(&current, &plan));
+        assert!(current || segment.plans.version() != version, "an old plan that passes for current");
+    });
+}
+
+#[test]
+#[should_panic(expected = "an old plan that passes for current")]
+fn twin_a_version_that_moves_before_the_plan() {
+    explore(|| {
+        let place = Arc::new((AtomicU64::new(0), Published::empty()));
+        place.1.store(Some(Arc::new(0)));
+        let theirs = Arc::clone(&place);
+        let mut held = None;
+        race(
+            move || {
+                theirs.0.fetch_add(1, Ordering::Release);
+                theirs.1.store(Some(Arc::new(1)));
+            },
+            || held = Some((place.0.load(Ordering::Acquire), place.1.load().clone())),
+        );
+        let (version, plan) = held.expect("held");
+        let current = *place.1.load() == plan;
+        assert!(current || place.0.load(Ordering::Acquire) != version, "an old plan that passes for current");
+    });
+}
+
+#[test]
 fn two_sets_in_one_place_are_never_taken_for_each_other() {
     explore(|| {
         let segment = Segment::new();
