@@ -78,9 +78,10 @@ mod shared {
             self.0.load()
         }
 
-        pub(crate) fn store(&self, value: Option<Arc<T>>) {
+        /// Puts a value in place of another, which the caller gets.
+        pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             point();
-            self.0.store(value);
+            self.0.swap(value)
         }
     }
 }
@@ -134,8 +135,8 @@ mod stand_in {
             Loaded(self.0.lock().expect("loom does not poison").clone())
         }
 
-        pub(crate) fn store(&self, value: Option<Arc<T>>) {
-            *self.0.lock().expect("loom does not poison") = value;
+        pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+            std::mem::replace(&mut *self.0.lock().expect("loom does not poison"), value)
         }
     }
 

@@ -18,7 +18,7 @@ const PLACES: usize = 64;
 
 /// Selects for one thread, faster than [`Bandit::select`] and with the same decisions for the same seed.
 ///
-/// A handle keeps the plans it used last and checks by one load that they are current; it takes decision numbers in
+/// A handle keeps the plans it used last and sees by one load whether they are current; it takes decision numbers in
 /// blocks of 512. Numbers that are left when it is dropped are not used again. It takes no lock, and it allocates
 /// nothing for a segment and set that it knows but for a page of counters at a time.
 ///
@@ -47,11 +47,10 @@ pub struct Selector<'a, R> {
     cache_use: CacheUse,
 }
 
-/// A plan at hand, current as long as the version of its segment's plans is this.
+/// A plan at hand, current until it is retired.
 #[derive(Debug)]
 struct Held<'a> {
     segment: SegmentId,
-    version: u64,
     plans: &'a SegmentPlans,
     plan: Arc<Plan>,
 }
@@ -83,9 +82,7 @@ impl<R: Rng> Selector<'_, R> {
     pub fn select(&mut self, segment: SegmentId, eligible: &Eligibility) -> Result<Decision, SelectError> {
         let place = place(segment, eligible);
         let known = self.places[place].as_ref().is_some_and(|held| {
-            held.segment == segment
-                && held.version == held.plans.version()
-                && held.plan.eligible() == eligible
+            held.segment == segment && !held.plan.is_retired() && held.plan.eligible() == eligible
         });
         if known {
             self.cache_use.hits += 1;
@@ -132,13 +129,8 @@ impl<R: Rng> Selector<'_, R> {
     #[cold]
     fn ask(&mut self, place: usize, segment: SegmentId, eligible: &Eligibility) -> Result<(), SelectError> {
         let plans = self.bandit.plans(segment, eligible)?;
-        let current = || plans.with(eligible, || self.bandit.compute(plans, segment, eligible), Arc::clone);
-        // Once to have it made if need be, which moves the version; then the version before the plan: one that is
-        // put up in between comes with a version that makes this one old.
-        current();
-        let version = plans.version();
-        let plan = current();
-        self.places[place] = Some(Held { segment, version, plans, plan });
+        let plan = plans.with(eligible, || self.bandit.compute(plans, segment, eligible), Arc::clone);
+        self.places[place] = Some(Held { segment, plans, plan });
         self.cache_use.misses += 1;
         Ok(())
     }

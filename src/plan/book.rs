@@ -11,8 +11,13 @@ use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, Published, SetOnce};
 
 use super::Plan;
 
-/// Eligible sets whose plans a segment keeps. Sets that fall on the same place push each other out.
-const PLACES: u64 = if cfg!(loom) { 2 } else { 16 };
+/// Plans of a segment that may fall on one shelf, by the digests of their sets.
+const WAYS: usize = if cfg!(loom) { 1 } else { 8 };
+
+/// Shelves of a segment. With [`WAYS`] places each they hold the plans of up to 64 sets; 24 sets in use all find room
+/// with a probability of 0.99, 32 with 0.89. Sets for which there is no room push each other out, and each selection
+/// for one of them then costs the computation of its plan.
+const SHELVES: usize = if cfg!(loom) { 2 } else { 8 };
 
 /// Rounds a refresher goes before it leaves what still comes in to the next event: under a storm of events no
 /// call may be kept for ever.
@@ -51,18 +56,21 @@ pub(crate) struct SegmentPlans {
     due_at: AtomicU64,
     /// Whether somebody is replacing plans.
     refreshing: AtomicBool,
-    /// Moves on after every change of a place, so that whoever holds a plan learns by one load that it is old.
-    version: AtomicU64,
-    places: Box<[Published<Plan>]>,
+    shelves: Box<[[Published<Plan>; WAYS]]>,
 }
 
-/// Steps down as refresher, also when the policy panics.
-struct Turn<'a>(&'a AtomicBool);
+/// The turn of the one refresher. It ends also when the policy panics, and the segment is then as due as before.
+struct Turn<'a> {
+    plans: &'a SegmentPlans,
+    /// The mark to leave behind: the least of the plans in place.
+    due_at: u64,
+}
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        // AcqRel, see `refresh`.
-        self.0.swap(false, Ordering::AcqRel);
+        // AcqRel: after the plans, and before the look that follows, see `refresh`.
+        self.plans.due_at.fetch_min(self.due_at, Ordering::AcqRel);
+        self.plans.refreshing.swap(false, Ordering::AcqRel);
     }
 }
 
@@ -72,8 +80,7 @@ impl SegmentPlans {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
             refreshing: AtomicBool::new(false),
-            version: AtomicU64::new(0),
-            places: (0..PLACES).map(|_| Published::empty()).collect(),
+            shelves: (0..SHELVES).map(|_| std::array::from_fn(|_| Published::empty())).collect(),
         }
     }
 
@@ -84,20 +91,6 @@ impl SegmentPlans {
         // again sees the mark which that refresher has set. Relaxed on the mark: an older one, which a refresher is
         // about to raise, only costs a look.
         self.events.fetch_add(1, Ordering::AcqRel) + 1 >= self.due_at.load(Ordering::Relaxed)
-    }
-
-    /// The version of the plans: while it stays, a plan that was current stays so.
-    #[inline]
-    pub(crate) fn version(&self) -> u64 {
-        // Acquire: whoever sees a version finds the plan that made it.
-        self.version.load(Ordering::Acquire)
-    }
-
-    /// Changes what is in a place.
-    fn put(&self, place: &Published<Plan>, plan: Option<Arc<Plan>>) {
-        place.store(plan);
-        // Release: after the plan, so that nobody takes the old plan for one of the new version and keeps it.
-        self.version.fetch_add(1, Ordering::Release);
     }
 
     /// Events so far; the counters they changed are visible to the caller.
@@ -113,14 +106,16 @@ impl SegmentPlans {
         compute: impl FnOnce() -> Plan,
         using: impl FnOnce(&Arc<Plan>) -> T,
     ) -> T {
-        let place = &self.places[(eligible.digest() % PLACES) as usize];
-        if let Some(plan) = place.load().as_ref().filter(|plan| plan.eligible() == eligible) {
-            plan.touch();
-            return using(plan);
+        let shelf = &self.shelves[(eligible.digest() % SHELVES as u64) as usize];
+        for place in shelf {
+            if let Some(plan) = place.load().as_ref().filter(|plan| plan.eligible() == eligible) {
+                plan.touch();
+                return using(plan);
+            }
         }
         let plan = Arc::new(compute());
         plan.touch();
-        self.put(place, Some(Arc::clone(&plan)));
+        put(room(shelf, eligible), Some(Arc::clone(&plan)));
         // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan.
         self.due_at.fetch_min(plan.due_at(), Ordering::AcqRel);
         using(&plan)
@@ -137,9 +132,7 @@ impl SegmentPlans {
             if events < self.due_at.load(Ordering::Relaxed) || self.refreshing.swap(true, Ordering::AcqRel) {
                 break;
             }
-            let turn = Turn(&self.refreshing);
             replaced += self.replace(&compute);
-            drop(turn);
             // No refresh is lost. Whoever counts an event meanwhile sees the mark still up, or is turned away at the
             // flag. This look is a read-modify-write of the same word as the count, so one of the two comes first:
             // either it sees the event and goes round again, or the event, being Acquire, sees the new mark and the
@@ -158,16 +151,18 @@ impl SegmentPlans {
     /// The plans in place.
     #[cfg(all(test, loom))]
     pub(super) fn in_place(&self) -> impl Iterator<Item = Arc<Plan>> {
-        self.places.iter().filter_map(|place| place.load().clone())
+        self.shelves.iter().flatten().filter_map(|place| place.load().clone())
     }
 
+    /// Replaces what is due, as the one refresher.
     fn replace(&self, compute: impl Fn(&Eligibility) -> Plan) -> usize {
         let events = self.events();
-        // Reset before the places are read: a plan stored later lowers the mark again.
-        self.due_at.swap(u64::MAX, Ordering::AcqRel);
+        // Reset before the places are read: a plan put up later lowers the mark again.
+        let due_at = self.due_at.swap(u64::MAX, Ordering::AcqRel);
+        let mut turn = Turn { plans: self, due_at };
         let mut replaced = 0;
         let mut due_at = u64::MAX;
-        for place in &self.places {
+        for place in self.shelves.iter().flatten() {
             let old = place.load();
             let Some(old) = old.as_ref() else { continue };
             if old.due_at() > events {
@@ -175,13 +170,28 @@ impl SegmentPlans {
             } else if old.in_use() {
                 let plan = compute(old.eligible());
                 due_at = due_at.min(plan.due_at());
-                self.put(place, Some(Arc::new(plan)));
+                put(place, Some(Arc::new(plan)));
                 replaced += 1;
             } else {
-                self.put(place, None);
+                put(place, None);
             }
         }
-        self.due_at.fetch_min(due_at, Ordering::AcqRel);
+        turn.due_at = due_at;
         replaced
     }
+}
+
+/// Changes what is in a place. Whoever has the old plan at hand learns by one load that it is old.
+fn put(place: &Published<Plan>, plan: Option<Arc<Plan>>) {
+    if let Some(old) = place.replace(plan) {
+        old.retire();
+    }
+}
+
+/// The place for a further set's plan: an empty one, else that of a plan nobody has drawn from since it was made,
+/// else any.
+fn room<'a>(shelf: &'a [Published<Plan>; WAYS], eligible: &Eligibility) -> &'a Published<Plan> {
+    let spare = |place: &&Published<Plan>| !place.load().as_ref().is_some_and(|plan| plan.in_use());
+    let any = (eligible.digest() >> 32) as usize % WAYS;
+    shelf.iter().find(spare).unwrap_or(&shelf[any])
 }

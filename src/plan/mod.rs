@@ -38,6 +38,8 @@ pub struct Plan {
     due_at: u64,
     /// Whether anything was drawn from it.
     used: AtomicBool,
+    /// Whether another plan has taken its place.
+    retired: AtomicBool,
 }
 
 /// Words between two counted ranks: 512 arms.
@@ -66,7 +68,14 @@ impl Plan {
             }
         }
         let table = Table::new(eligible.len() as u32, probabilities, exploration);
-        Self { eligible, ranks: ranks.into(), table, due_at: u64::MAX, used: AtomicBool::new(false) }
+        Self {
+            eligible,
+            ranks: ranks.into(),
+            table,
+            due_at: u64::MAX,
+            used: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// The same plan, due when its segment has counted so many events.
@@ -129,6 +138,16 @@ impl Plan {
 
     pub(crate) fn in_use(&self) -> bool {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// Notes that another plan has taken its place, for those who have it at hand.
+    pub(crate) fn retire(&self) {
+        // Release: who sees it finds the other plan.
+        self.retired.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.retired.load(Ordering::Acquire)
     }
 
     /// The eligible arm at a position.

@@ -130,7 +130,7 @@ fn one_refresher_while_another_draws() {
 }
 
 #[test]
-fn a_plan_at_hand_is_current_while_the_version_stays() {
+fn a_plan_at_hand_is_current_until_it_is_retired() {
     explore(|| {
         let segment = Segment::new();
         segment.draw(&SETS[0]);
@@ -138,37 +138,61 @@ fn a_plan_at_hand_is_current_while_the_version_stays() {
         let mut held = None;
         race(
             move || theirs.event(),
-            || {
-                // As a handle does it: the version before the plan.
-                let version = segment.plans.version();
-                let plan = segment.plans.with(&SETS[0], || segment.compute(&SETS[0]), Arc::clone);
-                held = Some((version, plan));
-            },
+            || held = Some(segment.plans.with(&SETS[0], || segment.compute(&SETS[0]), Arc::clone)),
         );
-        let (version, plan) = held.expect("held");
+        let plan = held.expect("held");
         let current = segment.plans.in_place().any(|current| Arc::ptr_eq(&current, &plan));
-        assert!(current || segment.plans.version() != version, "an old plan that passes for current");
+        assert!(current || plan.is_retired(), "an old plan that passes for current");
+    });
+}
+
+#[test]
+fn of_two_plans_made_for_one_place_one_is_retired() {
+    explore(|| {
+        let segment = Segment::new();
+        let theirs = Arc::clone(&segment);
+        let (mut ours, both) = (None, Arc::new(Published::empty()));
+        let other = Arc::clone(&both);
+        race(
+            move || {
+                drop(other.replace(Some(theirs.plans.with(
+                    &SETS[0],
+                    || theirs.compute(&SETS[0]),
+                    Arc::clone,
+                ))))
+            },
+            || ours = Some(segment.plans.with(&SETS[1], || segment.compute(&SETS[1]), Arc::clone)),
+        );
+        let held = [ours, both.load().clone()].map(|plan| plan.expect("held"));
+        let current = |plan: &Arc<Plan>| segment.plans.in_place().any(|current| Arc::ptr_eq(&current, plan));
+        assert!(
+            held.iter().all(|plan| current(plan) || plan.is_retired()),
+            "an old plan that passes for current"
+        );
     });
 }
 
 #[test]
 #[should_panic(expected = "an old plan that passes for current")]
-fn twin_a_version_that_moves_before_the_plan() {
+fn twin_a_place_changed_by_load_and_store() {
     explore(|| {
-        let place = Arc::new((AtomicU64::new(0), Published::empty()));
-        place.1.store(Some(Arc::new(0)));
-        let theirs = Arc::clone(&place);
-        let mut held = None;
-        race(
-            move || {
-                theirs.0.fetch_add(1, Ordering::Release);
-                theirs.1.store(Some(Arc::new(1)));
-            },
-            || held = Some((place.0.load(Ordering::Acquire), place.1.load().clone())),
+        let place = Arc::new(Published::<Plan>::empty());
+        let plan = |set: &Eligibility| Arc::new(Plan::new(set.clone(), &Probabilities::uniform(), 0.0));
+        let put = |place: &Published<Plan>, plan: &Arc<Plan>| {
+            if let Some(old) = place.load().as_ref() {
+                old.retire();
+            }
+            drop(place.replace(Some(Arc::clone(plan))));
+        };
+        let plans = [plan(&SETS[0]), plan(&SETS[1])];
+        let (theirs, their_plan) = (Arc::clone(&place), Arc::clone(&plans[0]));
+        race(move || put(&theirs, &their_plan), || put(&place, &plans[1]));
+        let current =
+            |plan: &Arc<Plan>| place.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, plan));
+        assert!(
+            plans.iter().all(|plan| current(plan) || plan.is_retired()),
+            "an old plan that passes for current"
         );
-        let (version, plan) = held.expect("held");
-        let current = *place.1.load() == plan;
-        assert!(current || place.0.load(Ordering::Acquire) != version, "an old plan that passes for current");
     });
 }
 
@@ -202,7 +226,7 @@ fn twin_trusting_the_place_alone() {
                 return whole(plan, eligible);
             }
             let plan = Plan::new(eligible.clone(), &Probabilities::dense(&[0.75, 0.25]), 0.5);
-            place.store(Some(Arc::new(plan)));
+            drop(place.replace(Some(Arc::new(plan))));
         };
         let theirs = Arc::clone(&place);
         race(move || draw(&theirs, &SETS[0]), || draw(&place, &SETS[1]));

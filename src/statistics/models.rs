@@ -76,7 +76,7 @@ fn twin_a_page_that_is_set_twice() {
             let found = place.load().clone();
             let page = found.unwrap_or_else(|| {
                 let made = Arc::new(AtomicU64::new(0));
-                place.store(Some(Arc::clone(&made)));
+                drop(place.replace(Some(Arc::clone(&made))));
                 made
             });
             page.fetch_add(1, Ordering::Relaxed);
