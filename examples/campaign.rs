@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         arms.len(),
         bandit.segments().len()
     );
-    for day in 0..DAYS + WINDOW as u64 {
+    for day in 0..=DAYS + WINDOW as u64 {
         for (token, paid) in returns.pop_front().unwrap_or_default() {
             let decision = bandit.parse(token)?;
             bandit.reward(&decision, Reward::from(paid))?;

@@ -214,8 +214,61 @@ fn what_does_not_belong_is_not_written() {
     assert!(matches!(journal.decision(now, &decision, &others), Err(JournalError::OtherNames)));
     let foreign = ArmSpace::builder().dimension("template", ["a"]).build().unwrap().all();
     assert!(matches!(journal.decision(now, &decision, &foreign), Err(JournalError::OtherNames)));
+    // The same arms, but other segments: the number would name somebody else.
+    let elsewhere = Segments::builder().attribute("stage", ["late", "early"]).build().unwrap();
+    let elsewhere = Bandit::builder(bandit.arms().clone(), elsewhere).build().unwrap();
+    let stranger = elsewhere.select(SegmentId::new(1), &all, &mut rng).unwrap();
+    assert!(matches!(journal.decision(now, &stranger, &all), Err(JournalError::OtherNames)));
     let (entries, error, torn) = read(&journal.into_inner());
     assert!(entries.is_empty() && error.is_none() && torn.is_none());
+}
+
+/// Takes so many bytes, then half a line and an error, then anything again.
+struct Failing {
+    bytes: Vec<u8>,
+    room: usize,
+}
+
+impl std::io::Write for Failing {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() <= self.room {
+            self.room -= bytes.len();
+            self.bytes.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        let half = self.room.min(bytes.len() / 2);
+        self.room = usize::MAX;
+        self.bytes.extend_from_slice(&bytes[..half]);
+        Err(std::io::Error::other("disk full"))
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_glued_to_a_line_that_a_failed_write_has_torn() {
+    let bandit = bandit(RewardKind::Binary);
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(8);
+    let sink = Failing { bytes: Vec::new(), room: 3_000 };
+    let mut journal =
+        JournalWriter::new(sink, bandit.arms(), bandit.segments(), bandit.reward_kind()).unwrap();
+    let all = bandit.arms().all();
+    let mut written = 0;
+    let mut errors = Vec::new();
+    for _ in 0..40 {
+        let decision = bandit.select(SegmentId::new(0), &all, &mut rng).unwrap();
+        match journal.decision(Timestamp::default(), &decision, &all) {
+            Ok(()) => written += 1,
+            Err(error) => errors.push(error),
+        }
+    }
+    assert!(matches!(errors[0], JournalError::Io { .. }));
+    assert!(errors[1..].iter().all(|error| matches!(error, JournalError::Broken)) && errors.len() > 1);
+    let (entries, error, torn) = read(&journal.into_inner().bytes);
+    assert!(error.is_none() && torn.is_some());
+    assert_eq!(entries.len(), written);
 }
 
 proptest! {

@@ -8,14 +8,14 @@ use std::hash::{BuildHasher, Hasher};
 
 use crate::arm::ArmSpace;
 use crate::belief::Beta;
-use crate::decision::{Issuer, Keyring, TokenKey};
+use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
 use crate::plan::{Book, Cadence};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{RewardKind, RewardKindError};
 use crate::segment::Segments;
 use crate::statistics::{Cells, Cohort};
 
-use super::{Bandit, Refresh, fingerprint};
+use super::{Bandit, Refresh};
 
 /// Collects the settings of a [`Bandit`]; see [`Bandit::builder`].
 #[derive(Debug)]

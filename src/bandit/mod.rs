@@ -15,7 +15,7 @@ pub use selector::{CacheUse, Selector};
 
 use std::collections::BTreeMap;
 
-use crate::arm::{ArmId, ArmSpace, Fingerprint, NameError};
+use crate::arm::{ArmId, ArmSpace, NameError};
 use crate::belief::Beta;
 use crate::decision::{Issuer, Keyring};
 use crate::plan::{Book, Cadence};
@@ -149,12 +149,4 @@ impl Bandit {
 fn posterior(prior: Beta, statistics: ArmStatistics) -> Beta {
     let successes = statistics.sum();
     prior.updated(successes, statistics.returned() as f64 - successes)
-}
-
-/// The fingerprint of arms and segments together.
-fn fingerprint(arms: &ArmSpace, segments: &Segments) -> u64 {
-    let mut fingerprint = Fingerprint::of("bandit");
-    fingerprint.number(arms.fingerprint());
-    fingerprint.number(segments.fingerprint());
-    fingerprint.finish()
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::arm::{ArmId, ArmSpace};
-use crate::decision::Issuer;
+use crate::decision::{Issuer, fingerprint};
 use crate::reward::{Quantity, RewardKind};
 use crate::segment::{SegmentId, Segments};
 use crate::snapshot::{Generation, Life, Matching, RestoreError, Restored, Snapshot};
 use crate::statistics::{ArmStatistics, Cohort, CohortId, StatisticsError};
 
+use super::Bandit;
 use super::rewarding::SpaceError;
-use super::{Bandit, fingerprint};
 
 /// The names of an earlier build, and where they lead today.
 #[derive(Debug)]
@@ -56,22 +56,19 @@ impl Ancestor {
 impl Bandit {
     /// Everything learnt so far, as plain data.
     ///
-    /// May be called while others select and reward: each cell is in a state it had meanwhile, and a reward that
-    /// is in the counters is also marked as claimed, so that it can never count twice after a restore. A reward
-    /// that arrives during the call may be marked and not yet counted; take the last snapshot of a life after its
-    /// last reward.
+    /// May be called while others select and reward. A reward that is in the counters is also marked as claimed, so
+    /// that it can never count twice after a restore. But a reward that arrives during the call may be marked and not
+    /// yet counted, and of an amount that is being added at that instant the count may be in and the amount not yet,
+    /// so that it stays the least reward. Take the last snapshot of a life after its last reward.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
         let mut cells = Vec::new();
-        for segment in (0..self.segments.len() as u32).map(SegmentId::new) {
-            for arm in (0..self.arms.len() as u32).map(ArmId::new) {
-                let statistics = self.cells.read(segment, arm);
-                if statistics != ArmStatistics::default() {
-                    cells.push((segment.get(), arm.get(), statistics));
-                }
+        self.cells.each_touched(|segment, arm, statistics| {
+            if statistics != ArmStatistics::default() {
+                cells.push((segment.get(), arm.get(), statistics));
             }
-        }
+        });
         let today = Generation { arms: self.arms.clone(), segments: self.segments.clone(), cells };
         let earlier = self.ancestors.iter().map(|ancestor| Generation {
             arms: ancestor.arms.clone(),

@@ -13,8 +13,9 @@ use crate::sync::Arc;
 
 use super::{Bandit, SelectError};
 
-/// Plans that a handle keeps at hand: a power of two.
-const PLACES: usize = 64;
+/// Plans that a handle keeps at hand: shelves by segment and set, a power of two, and places on each.
+const SHELVES: usize = 16;
+const WAYS: usize = 4;
 
 /// Selects for one thread, faster than [`Bandit::select`] and with the same decisions for the same seed.
 ///
@@ -43,7 +44,7 @@ pub struct Selector<'a, R> {
     bandit: &'a Bandit,
     rng: R,
     numbers: Range<u64>,
-    places: Box<[Option<Held<'a>>; PLACES]>,
+    shelves: Box<[[Option<Held<'a>>; WAYS]; SHELVES]>,
     cache_use: CacheUse,
 }
 
@@ -51,6 +52,7 @@ pub struct Selector<'a, R> {
 #[derive(Debug)]
 struct Held<'a> {
     segment: SegmentId,
+    digest: u64,
     plans: &'a SegmentPlans,
     plan: Arc<Plan>,
 }
@@ -68,8 +70,8 @@ pub struct CacheUse {
 impl Bandit {
     /// A handle for one thread, with a generator of its own.
     pub fn selector<R: Rng>(&self, rng: R) -> Selector<'_, R> {
-        let places = Box::new([const { None }; PLACES]);
-        Selector { bandit: self, rng, numbers: 0..0, places, cache_use: CacheUse::default() }
+        let shelves = Box::new([const { [const { None }; WAYS] }; SHELVES]);
+        Selector { bandit: self, rng, numbers: 0..0, shelves, cache_use: CacheUse::default() }
     }
 }
 
@@ -80,16 +82,21 @@ impl<R: Rng> Selector<'_, R> {
     ///
     /// [`SelectError`]: an empty set, a segment or set that is not the bandit's, a full counter.
     pub fn select(&mut self, segment: SegmentId, eligible: &Eligibility) -> Result<Decision, SelectError> {
-        let place = place(segment, eligible);
-        let known = self.places[place].as_ref().is_some_and(|held| {
-            held.segment == segment && !held.plan.is_retired() && held.plan.eligible() == eligible
-        });
-        if known {
-            self.cache_use.hits += 1;
-        } else {
-            self.ask(place, segment, eligible)?;
-        }
-        let Some(held) = &self.places[place] else { unreachable!("asked for just now") };
+        let shelf = shelf(segment, eligible);
+        let current = |held: &Held<'_>| {
+            held.segment == segment
+                && held.digest == eligible.digest()
+                && held.plan.eligible() == eligible
+                && !held.plan.is_retired()
+        };
+        let way = match self.shelves[shelf].iter().position(|held| held.as_ref().is_some_and(current)) {
+            Some(way) => {
+                self.cache_use.hits += 1;
+                way
+            }
+            None => self.ask(shelf, segment, eligible)?,
+        };
+        let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, or asked for just now") };
         held.plan.touch();
         let drawn = held.plan.draw(self.rng.next_u64());
         let sequence = match self.numbers.next() {
@@ -125,22 +132,30 @@ impl<R: Rng> Selector<'_, R> {
         self.cache_use
     }
 
-    /// Takes the current plan into a place.
+    /// Takes the current plan onto a shelf and says where: an empty place or one whose plan is retired, else any.
     #[cold]
-    fn ask(&mut self, place: usize, segment: SegmentId, eligible: &Eligibility) -> Result<(), SelectError> {
+    fn ask(
+        &mut self,
+        shelf: usize,
+        segment: SegmentId,
+        eligible: &Eligibility,
+    ) -> Result<usize, SelectError> {
         let plans = self.bandit.plans(segment, eligible)?;
         let plan = plans.with(eligible, || self.bandit.compute(plans, segment, eligible), Arc::clone);
-        self.places[place] = Some(Held { segment, plans, plan });
         self.cache_use.misses += 1;
-        Ok(())
+        let spare = |held: &Option<Held<'_>>| held.as_ref().is_none_or(|held| held.plan.is_retired());
+        let any = self.cache_use.misses as usize % WAYS;
+        let way = self.shelves[shelf].iter().position(spare).unwrap_or(any);
+        self.shelves[shelf][way] = Some(Held { segment, digest: eligible.digest(), plans, plan });
+        Ok(way)
     }
 }
 
-/// Where the plan of a segment and set is kept.
-fn place(segment: SegmentId, eligible: &Eligibility) -> usize {
+/// The shelf for the plan of a segment and set.
+fn shelf(segment: SegmentId, eligible: &Eligibility) -> usize {
     // The digest is mixed already; the multiplier (2⁶⁴ / golden ratio) spreads segments that are asked with one set.
     let hash = eligible.digest() ^ u64::from(segment.get()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (hash >> (64 - PLACES.trailing_zeros())) as usize
+    (hash >> (64 - SHELVES.trailing_zeros())) as usize
 }
 
 const _: () = assert!(Cohort::BLOCK > 0, "a block that was reserved holds a number");

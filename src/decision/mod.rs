@@ -10,9 +10,9 @@ pub(crate) use key::Keyring;
 
 use std::fmt;
 
-use crate::arm::ArmId;
+use crate::arm::{ArmId, ArmSpace, Fingerprint};
 use crate::plan::Plan;
-use crate::segment::SegmentId;
+use crate::segment::{SegmentId, Segments};
 use crate::statistics::CohortId;
 
 /// One decision of a bandit: an arm for a segment, and the exact propensity it was drawn with.
@@ -169,4 +169,12 @@ impl std::str::FromStr for DecisionId {
         };
         parse().ok_or_else(|| DecisionIdError { text: text.chars().take(100).collect() })
     }
+}
+
+/// The fingerprint of arms and segments together, by which a decision names what its numbers mean.
+pub(crate) fn fingerprint(arms: &ArmSpace, segments: &Segments) -> u64 {
+    let mut fingerprint = Fingerprint::of("bandit");
+    fingerprint.number(arms.fingerprint());
+    fingerprint.number(segments.fingerprint());
+    fingerprint.finish()
 }

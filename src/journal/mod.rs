@@ -37,6 +37,8 @@ pub enum JournalError {
         /// What it said.
         error: io::Error,
     },
+    /// An earlier write failed, so the last line may be torn; open the journal again.
+    Broken,
     /// A line that is not the last cannot be read, or says something impossible.
     Damaged {
         /// Its number, from 1.
@@ -65,6 +67,7 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { error } => error.fmt(f),
+            Self::Broken => f.write_str("an earlier write to the journal failed; open it again"),
             Self::Damaged { line, reason } => write!(f, "line {line}: {reason}"),
             Self::NoHeader => f.write_str("line 1: no journal header"),
             Self::Version { version } => {

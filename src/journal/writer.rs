@@ -7,7 +7,7 @@ use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use crate::arm::{ArmSpace, Eligibility};
-use crate::decision::{Decision, DecisionId};
+use crate::decision::{Decision, DecisionId, fingerprint};
 use crate::reward::{Reward, RewardKind};
 use crate::segment::Segments;
 use crate::time::Timestamp;
@@ -17,17 +17,22 @@ use super::{JournalError, JournalReader, Torn};
 
 /// Writes decisions and outcomes, a line each, to any sink. Wrap files in a `BufWriter`.
 ///
-/// Nothing is flushed or synced unless asked for by [`flush`](JournalWriter::flush).
+/// Nothing is flushed or synced unless asked for by [`flush`](JournalWriter::flush). After a failed write every further
+/// one is refused, since the line may be torn: open the file again with [`append`](JournalWriter::append), which cuts
+/// the torn line off.
 #[derive(Debug)]
 pub struct JournalWriter<W: Write> {
     sink: W,
-    arms: ArmSpace,
-    segments: Segments,
+    /// Fingerprints of the arms, and of arms and segments together.
+    arms: u64,
+    fingerprint: u64,
     reward: RewardKind,
     /// Sets that the file names already.
     sets: HashMap<u64, Eligibility>,
-    /// The line in the making: one write per line, so that a failing sink tears at most the last.
+    /// The line in the making: one write per line.
     line: Vec<u8>,
+    /// Whether a write has failed: the line may be torn, and nothing must be glued to it.
+    broken: bool,
 }
 
 impl<W: Write> JournalWriter<W> {
@@ -53,8 +58,8 @@ impl<W: Write> JournalWriter<W> {
     }
 
     fn continued(sink: W, arms: &ArmSpace, segments: &Segments, reward: RewardKind) -> Self {
-        let (arms, segments) = (arms.clone(), segments.clone());
-        Self { sink, arms, segments, reward, sets: HashMap::new(), line: Vec::new() }
+        let (arms, fingerprint) = (arms.fingerprint(), fingerprint(arms, segments));
+        Self { sink, arms, fingerprint, reward, sets: HashMap::new(), line: Vec::new(), broken: false }
     }
 
     /// Writes a decision, and before it the set it was drawn from if that is new.
@@ -62,7 +67,7 @@ impl<W: Write> JournalWriter<W> {
     /// # Errors
     ///
     /// [`JournalError::OtherNames`] if decision or set belong to other arms or segments, [`JournalError::Io`] if
-    /// the sink fails.
+    /// the sink fails, [`JournalError::Broken`] after that.
     pub fn decision(
         &mut self,
         at: Timestamp,
@@ -70,8 +75,8 @@ impl<W: Write> JournalWriter<W> {
         eligible: &Eligibility,
     ) -> Result<(), JournalError> {
         let (segment, arm) = (decision.segment(), decision.arm());
-        let known = segment.index() < self.segments.len()
-            && eligible.space() == self.arms.fingerprint()
+        let known = decision.fingerprint == self.fingerprint
+            && eligible.space() == self.arms
             && eligible.contains(arm);
         if !known {
             return Err(JournalError::OtherNames);
@@ -122,7 +127,13 @@ impl<W: Write> JournalWriter<W> {
         self.line.clear();
         serde_json::to_writer(&mut self.line, record).map_err(std::io::Error::from)?;
         self.line.push(b'\n');
-        Ok(self.sink.write_all(&self.line)?)
+        if self.broken {
+            return Err(JournalError::Broken);
+        }
+        self.broken = true;
+        self.sink.write_all(&self.line)?;
+        self.broken = false;
+        Ok(())
     }
 }
 

@@ -69,7 +69,7 @@ impl EpsilonGreedy {
         Ok(Self { schedule: Schedule::Constant(epsilon) })
     }
 
-    /// ε_t = min(1, cK/t) at the t-th selection in a segment, K the number of eligible arms, c > 0.
+    /// ε_t = min(1, cK/t) at the t-th selection of the eligible arms in a segment, K their number, c > 0.
     ///
     /// # Errors
     ///

@@ -43,15 +43,16 @@ pub(crate) trait Cell: std::fmt::Debug {
         Err(CounterFull)
     }
 
-    /// A state the cell was in, or could have been in had some later additions come earlier.
+    /// What was counted. Additions that are under way may be in one word and not yet in another, but never so that
+    /// the counters would be impossible.
     fn read(&self) -> ArmStatistics {
         // Outcomes first: the Acquire in there makes every decision visible whose outcome was seen, so that
         // `returned <= issued` in every read.
         let (returned, sum, squares) = self.outcomes();
         let issued = self.issued().load(Ordering::Relaxed);
-        // Two things can only be seen here: a selection about to be refused by a full cell, and outcomes of decisions
-        // that were never made for this arm, from tokens forged under the public key. Either way what is read stays
-        // possible, and a snapshot of it can be restored.
+        // Three things make these two disagree: a selection about to be refused by a full cell; a decision that was made
+        // after its cell was copied into the snapshot we come from; and outcomes of decisions that were never made for
+        // this arm, from tokens forged under the public key. What is read stays possible, and can be restored.
         let issued = issued.min(ArmStatistics::MAX_COUNT).max(returned);
         ArmStatistics::from_parts(issued, returned, sum, squares)
     }

@@ -93,6 +93,31 @@ impl<C: Cell> Table<C> {
         &block.0[index / PAGE % BLOCK].get_or_set(Page::new).0[index % PAGE]
     }
 
+    /// All pages that are there, with the segment and the first arm of each.
+    fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
+        let roots =
+            self.segments.iter().enumerate().filter_map(|(segment, root)| Some((segment, root.get()?)));
+        roots.flat_map(|(segment, root)| {
+            let (small, groups) = match root {
+                Root::Small(block) => (Some(block), &[][..]),
+                Root::Large(groups) => (None, &groups[..]),
+            };
+            let groups = groups.iter().enumerate().filter_map(|(group, slot)| Some((group, slot.get()?)));
+            let blocks = groups.flat_map(|(group, blocks)| {
+                let blocks = blocks.0.iter().enumerate();
+                blocks.filter_map(move |(block, slot)| Some((group * GROUP + block, slot.get()?)))
+            });
+            let blocks = small.into_iter().map(|block| (0, block)).chain(blocks);
+            blocks.flat_map(move |(block, pages)| {
+                let pages = pages.0.iter().enumerate();
+                let first = move |page| (block * BLOCK + page) * PAGE;
+                pages.filter_map(move |(page, slot)| {
+                    Some((SegmentId::new(segment as u32), first(page), slot.get()?))
+                })
+            })
+        })
+    }
+
     /// The cell of an arm in a segment, if it is there.
     fn get(&self, segment: SegmentId, arm: ArmId) -> Option<&C> {
         let index = arm.index();
@@ -149,6 +174,16 @@ impl Cells {
     /// What is known of an arm in a segment; touches nothing.
     pub(crate) fn read(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         each_kind!(self, table => table.get(segment, arm).map_or_else(ArmStatistics::default, Cell::read))
+    }
+
+    /// Reads all cells of the pages that are there, by segment and arm.
+    pub(crate) fn each_touched(&self, mut visit: impl FnMut(SegmentId, ArmId, ArmStatistics)) {
+        each_kind!(self, table => {
+            for (segment, first, page) in table.pages() {
+                let cells = (first as u32..).zip(&page.0);
+                cells.for_each(|(arm, cell)| visit(segment, ArmId::new(arm), cell.read()));
+            }
+        });
     }
 
     /// Adds what was counted elsewhere; the caller has made sure that it fits.
