@@ -19,8 +19,10 @@ const WAYS: usize = 4;
 
 /// Selects for one thread, faster than [`Bandit::select`] and with the same decisions for the same seed.
 ///
-/// A handle keeps the plans it used last and sees by one load whether they are current; it takes decision numbers in
-/// blocks of 512. Numbers that are left when it is dropped are not used again. It takes no lock, and it allocates
+/// Make one per thread and keep it: a handle that is dropped takes up to 511 unused decision numbers with it.
+///
+/// It keeps the plans it used last and sees by one load whether they are current; it takes decision numbers in
+/// blocks of 512. It takes no lock, and it allocates
 /// nothing for a segment and set that it knows but for a page of counters at a time.
 ///
 /// ```
