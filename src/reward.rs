@@ -154,11 +154,12 @@ pub struct RewardKindError {
 
 impl fmt::Display for RewardKindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "rewards from {} to {}: bounds must be finite and the first below the second",
-            self.minimum, self.maximum
-        )
+        let (minimum, maximum) = (self.minimum, self.maximum);
+        let reason = match minimum.is_finite() && maximum.is_finite() && minimum < maximum {
+            true => "the span between the bounds must be finite",
+            false => "bounds must be finite and the first below the second",
+        };
+        write!(f, "rewards from {} to {}: {reason}", Short(minimum), Short(maximum))
     }
 }
 
@@ -194,14 +195,27 @@ impl fmt::Display for RewardValueError {
         match self {
             Self::NotFinite { value } => write!(f, "reward {value} is not finite"),
             Self::OutOfRange { value, minimum, maximum } => {
+                let [value, minimum, maximum] = [value, minimum, maximum].map(|&number| Short(number));
                 write!(f, "reward {value} is outside the declared range {minimum} to {maximum}")
             }
-            Self::NotBinary { value } => write!(f, "reward {value} is neither 0 nor 1"),
+            Self::NotBinary { value } => write!(f, "reward {} is neither 0 nor 1", Short(*value)),
         }
     }
 }
 
 impl Error for RewardValueError {}
+
+/// A number for a message: with an exponent where it would take more than twenty or so digits.
+struct Short(f64);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.abs() {
+            0.0 | 1e-5..1e16 => self.0.fmt(f),
+            _ => fmt::LowerExp::fmt(&self.0, f),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,13 @@ use std::process::{Command, Output, Stdio};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use rand::SeedableRng;
+use rand::rngs::Xoshiro256PlusPlus;
 use serde_json::Value;
-use tactful::Reward;
 use tactful::evaluation::Log;
-use tactful::journal::JournalReader;
+use tactful::journal::{JournalReader, JournalWriter};
+use tactful::policy::Uniform;
+use tactful::{ArmSpace, Bandit, Reward, SegmentId, Segments, Timestamp};
 
 /// A folder of its own for each test, removed at the end.
 struct Folder(PathBuf);
@@ -99,13 +102,17 @@ fn json_has_every_policy_with_full_precision() {
         let [value, se] = ["value", "se"].map(|key| policy[key].as_f64().unwrap());
         let [lower, upper] = [0, 1].map(|end| policy["interval"][end].as_f64().unwrap());
         assert!(lower < value && value < upper && (upper - value - 1.959_963_984_540_054 * se).abs() < 1e-12);
-        assert_eq!(policy.as_object().unwrap().len(), 5);
+        assert!(policy["effective_sample_size"].as_f64().unwrap() > 1.0);
+        assert!(policy["outside_support"] == 0 && policy.get("error").is_none());
         assert!(policy["rounds_used"].as_u64().is_some());
     }
     assert!((policy(&document, "arm:a")["value"].as_f64().unwrap() - 0.1).abs() < 1e-12);
     assert!((policy(&document, "arm:b")["value"].as_f64().unwrap() - 0.3).abs() < 0.0334);
     assert_eq!(policy(&document, "arm:a")["rounds_used"], 300);
     assert_eq!(policy(&document, "uniform")["rounds_used"], 600);
+
+    let nothing = serde_json::json!({"pending": 0, "stray": 0, "repeated": 0, "torn_line": null});
+    assert_eq!((&document["left_out"], &document["warnings"]), (&nothing, &serde_json::json!([])));
 
     // Same seed, same output; packed, the same; another seed, other rounds kept.
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
@@ -117,6 +124,9 @@ fn json_has_every_policy_with_full_precision() {
     assert_ne!(policy(&other, "thompson"), policy(&document, "thompson"));
     let exploring = json(&[&arguments[..], &["--exploration", "1"]].concat());
     assert_ne!(policy(&exploring, "thompson"), policy(&document, "thompson"));
+    assert_eq!(json(&[&arguments[..], &["--prior", "1,1"]].concat()), document);
+    let sceptic = json(&[&arguments[..], &["--prior", "1, 40"]].concat());
+    assert_ne!(policy(&sceptic, "thompson"), policy(&document, "thompson"));
 }
 
 #[test]
@@ -130,8 +140,49 @@ fn the_table_says_what_was_read_and_how_values_came_about() {
     let rows: Vec<&str> = text.lines().skip_while(|line| *line != header).skip(1).take(6).collect();
     assert!(rows.iter().all(|row| row.chars().count() == header.chars().count()), "{text}");
     assert!(rows[5].starts_with("arm:a") && rows[4].starts_with("arm:b"), "best first: {text}");
-    assert!(text.contains("replayed by rejection") && text.contains("self-normalised"));
+    assert!(text.contains("replayed by rejection (exactly as often") && text.contains("self-normalised"));
+    assert!(text.contains("a fresh life of \"rounds used\" rounds, learning included"), "{text}");
+    assert!(
+        text.contains("prior Beta(1, 1)") && !text.contains("cut off") && !text.contains("even draw"),
+        "{text}"
+    );
     assert!(text.lines().all(|line| line.chars().count() <= 130), "{text}");
+}
+
+#[test]
+fn a_log_of_known_propensities_is_cut_off_at_most() {
+    let folder = Folder::new("adaptive");
+    let rows = mails()
+        .replace("mail,stage,paid", "mail,stage,paid,p")
+        .replace("0\n", "0,0.5\n")
+        .replace("1\n", "1,0.5\n");
+    let file = folder.file("mails.csv", rows);
+    let flags =
+        ["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p", "--prior", "0.5,20"];
+    let text = printed(&flags);
+    assert!(text.contains("(at most about 5 % of what they would have sent cut off)"), "{text}");
+    assert!(text.contains("prior Beta(0.5, 20)"), "{text}");
+}
+
+/// Values of a millionth part and of a million parts have digits that differ.
+#[test]
+fn decimals_follow_the_range_of_rewards() {
+    let folder = Folder::new("digits");
+    let value = |rewards: [&str; 2]| {
+        let [a, b] = rewards;
+        let file =
+            folder.file("amounts.csv", "mail,paid\n".to_owned() + &format!("a,{a}\nb,{b}\n").repeat(100));
+        let text = printed(&["replay", &file, "--arm", "mail", "--reward", "paid", "--uniform"]);
+        let row = text.lines().find(|line| line.starts_with("arm:a")).unwrap();
+        row.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    assert_eq!(value(["0", "1"]), "0.00000");
+    assert_eq!(value(["1.25e-9", "0"]), "0.00000000125000");
+    assert_eq!(value(["1.25e-30", "0"]), "1.25000e-30");
+    assert_eq!(value(["1.25e30", "0"]), "1.25000e30");
+    assert_eq!(value(["1000000.125", "1000000.75"]), "1000000.125000");
+    assert_eq!(value(["250", "0"]), "250.000");
+    assert_eq!(value(["1e7", "0"]), "10000000");
 }
 
 #[test]
@@ -157,7 +208,22 @@ fn a_value_that_cannot_be_known_is_null() {
     let fixed = policy(&document, "arm:a");
     assert!(fixed["value"] == 1.0 && fixed["se"].is_null() && fixed["interval"].is_null());
     let text = printed(&["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
-    assert!(text.contains("Warning: no round can be used: thompson"), "{text}");
+    let reason = "none of 1 rounds was kept";
+    assert_eq!(learning["error"], reason);
+    assert!(text.contains(&format!("Warning: no value, since {reason}: thompson and 2 more.")), "{text}");
+    let warnings: Vec<&str> =
+        document["warnings"].as_array().unwrap().iter().map(|warning| warning.as_str().unwrap()).collect();
+    assert!(warnings.contains(&&*format!("no value, since {reason}: thompson and 2 more")), "{warnings:?}");
+    assert!(warnings.iter().all(|warning| text.contains(&format!("Warning: {warning}."))), "{warnings:?}");
+
+    // Propensities that no sum can hold are told as such.
+    let file = folder.file("tiny.csv", "mail,paid,p\na,1,1e-310\na,0,1e-310\n");
+    let document = json(&["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
+    let fixed = policy(&document, "arm:a");
+    assert_eq!(fixed["error"], "propensities are too small or rewards too large to compute with");
+    let file = folder.file("small.csv", "mail,paid,p\na,1,1e-300\na,0,1e-300\n");
+    let document = json(&["replay", &file, "--arm", "mail", "--reward", "paid", "--propensity", "p"]);
+    assert_eq!(policy(&document, "arm:a")["value"], 0.5);
 }
 
 #[test]
@@ -206,6 +272,11 @@ fn whatever_is_wrong_takes_one_line_and_status_2() {
         &["replay", &good, "--format", "xml"],
         &["replay", &good, "--exploration", "1.5"],
         &["replay", &good, "--exploration", "NaN"],
+        &["replay", &good, "--prior", "1"],
+        &["replay", &good, "--prior", "1,2,3"],
+        &["replay", &good, "--prior", "a,1"],
+        &["replay", &good, "--prior", "0,1"],
+        &["replay", &good, "--prior", "1,NaN"],
         &["replay", &good, "--arm"],
         &["replay", &good, &good],
         &["replay", "a\nb.csv", "--arm", "mail"],
@@ -213,15 +284,25 @@ fn whatever_is_wrong_takes_one_line_and_status_2() {
         assert!(!refused(flags).is_empty());
     }
     assert!(refused(&["replay", &good, "--exploration", "1.5"]).contains("1.5"));
+    assert!(refused(&["replay", &good, "--prior", "1,x"]).contains("--prior"));
+    assert_eq!(refused(&[]), "a command is needed: tactful replay FILE (tactful --help tells more)");
 }
 
 #[test]
 fn help_and_version_go_to_standard_output() {
     assert!(printed(&["--version"]).starts_with("tactful "));
     let help = printed(&["replay", "--help"]);
-    for flag in
-        ["--arm", "--segment", "--reward", "--propensity", "--uniform", "--format", "--seed", "--exploration"]
-    {
+    for flag in [
+        "--arm",
+        "--segment",
+        "--reward",
+        "--propensity",
+        "--uniform",
+        "--format",
+        "--seed",
+        "--exploration",
+        "--prior",
+    ] {
         assert!(help.contains(flag), "{help}");
     }
 }
@@ -261,13 +342,20 @@ fn a_journal_is_read_without_column_flags() {
     assert!((value - 0.33).abs() < 1e-12, "{value}");
     let table = printed(&["replay", &file]);
     assert!(table.contains("arm:email · firm "), "{table}");
-    assert!(table.contains("left out: 1 decisions that have no outcome yet"), "{table}");
+    assert!(table.contains("left out: 1 decision that has no outcome yet\n"), "{table}");
+    assert!(table.contains("left out: 1 second outcome of a decision\n"), "{table}");
+    assert!(table.contains("left out: 1 outcome of a decision that is not in the journal\n"), "{table}");
+    let left_out = |torn_line: Option<u64>| serde_json::json!({"pending": 1, "stray": 1, "repeated": 1, "torn_line": torn_line});
+    assert_eq!(document["left_out"], left_out(None));
 
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     packed.write_all((text.clone() + "{\"type\":\"outc").as_bytes()).unwrap();
     let packed = folder.file("journal.jsonl.gz", packed.finish().unwrap());
-    assert_eq!(json(&["replay", &packed]), document);
-    assert!(printed(&["replay", &packed]).contains("torn off"));
+    let torn = json(&["replay", &packed]);
+    assert_eq!((&torn["policies"], &torn["left_out"]), (&document["policies"], &left_out(Some(803))));
+    assert!(printed(&["replay", &packed]).contains("left out: line 803, which was torn off\n"));
+    let marked = folder.file("marked.jsonl", "\u{feff}".to_owned() + &text);
+    assert_eq!(json(&["replay", &marked]), document);
 
     for flags in [["--arm", "channel"], ["--segment", "x"], ["--reward", "r"], ["--propensity", "p"]] {
         let line = refused(&["replay", &file, flags[0], flags[1]]);
@@ -278,6 +366,63 @@ fn a_journal_is_read_without_column_flags() {
     assert!(line.starts_with(&format!("{damaged}: line 8: ")), "{line}");
     let other = folder.file("other.jsonl", "{\"some\":\"json\"}\n");
     assert_eq!(refused(&["replay", &other]), other.clone() + ": line 1: no journal header");
+}
+
+#[test]
+fn faults_of_a_journal_name_one_line_and_the_column() {
+    let folder = Folder::new("places");
+    let text = journal();
+    let over = |name: &str, text: String| {
+        let file = folder.file(name, text);
+        refused(&["replay", &file]).strip_prefix(&file).unwrap().to_owned()
+    };
+    let third = |line: &str| {
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.insert(2, line);
+        lines.join("\n") + "\n"
+    };
+    assert_eq!(over("not.jsonl", third("nonsense")), ": line 3: column 2: expected ident");
+    let broken = third(r#"{"type":"outcome","id":"0.1f.0.0","at":"#);
+    assert_eq!(over("broken.jsonl", broken), ": line 3: column 39: EOF while parsing a value");
+    let unknown = third(r#"{"type":"wish"}"#);
+    let told = over("unknown.jsonl", unknown);
+    assert!(told.starts_with(": line 3: ") && told.contains("unknown variant `wish`"), "{told}");
+    assert!(!told.contains("line 1"), "{told}");
+    let again = text.lines().nth(1).unwrap();
+    assert_eq!(over("again.jsonl", third(again)), ": line 3: decision 0.1f.0.0 is in the journal already");
+    let range = r#"{"kind":"real","minimum":-1e308,"maximum":1e308}"#;
+    let range = text.replacen(r#"{"kind":"binary"}"#, range, 1);
+    let told = ": line 1: rewards from -1e308 to 1e308: the span between the bounds must be finite";
+    assert_eq!(over("range.jsonl", range), told);
+
+    // Nothing to replay: no table of dashes, but a refusal like that of a CSV file without rows.
+    let first = |lines: usize| text.split_inclusive('\n').take(lines).collect::<String>();
+    let nothing = ": no decision has an outcome, so there is nothing to replay";
+    assert_eq!(over("header.jsonl", first(1)), nothing);
+    let pending = " (left out: 1 decision that has no outcome yet)";
+    assert_eq!(over("pending.jsonl", first(2)), nothing.to_owned() + pending);
+}
+
+#[test]
+fn a_fixed_arm_that_is_not_allowed_is_said_to_fall_back() {
+    let folder = Folder::new("sets");
+    let arms = ArmSpace::builder().dimension("channel", ["email", "sms"]).build().unwrap();
+    let bandit = Bandit::builder(arms.clone(), Segments::single()).policy(Uniform).build().unwrap();
+    let consented = arms.with_levels("channel", ["email"]).unwrap();
+    let mut journal = JournalWriter::new(Vec::new(), &arms, bandit.segments(), bandit.reward_kind()).unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(7);
+    let now = Timestamp::default();
+    for n in 0..900 {
+        let eligible = if n % 3 == 0 { consented.clone() } else { arms.all() };
+        let decision = bandit.select(SegmentId::new(0), &eligible, &mut rng).unwrap();
+        journal.decision(now, &decision, &eligible).unwrap();
+        journal.outcome(now, decision.id(), Reward::from(n % 5 == 0)).unwrap();
+    }
+    let file = folder.file("sets.jsonl", journal.into_inner());
+    let told =
+        "300 rounds allowed only some arms; where a fixed arm was not allowed, its value has an even draw";
+    assert!(printed(&["replay", &file]).contains(told));
+    assert!(json(&["replay", &file])["warnings"].to_string().contains(told));
 }
 
 #[test]
@@ -299,7 +444,7 @@ fn a_closed_pipe_is_no_fault() {
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// The folder with the third-party data, if this machine has it.
+/// A file of the third-party data, if it is there: in the folder that TACTFUL_DATA names, else beside the crate.
 fn data(file: &str) -> Option<String> {
     let folder = std::env::var_os("TACTFUL_DATA").map(PathBuf::from);
     let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"));

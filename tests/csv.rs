@@ -87,6 +87,23 @@ fn every_dialect_gives_the_same_log() {
 }
 
 #[test]
+fn spaces_around_the_names_of_columns_do_not_matter() {
+    let text = PLAIN.replacen("mail,stage,p,paid", " mail,stage ,  p , paid", 1);
+    let log = columns().read(text.as_bytes(), "").unwrap();
+    assert_eq!(told(&log), told(&columns().read(PLAIN.as_bytes(), "").unwrap()));
+    // The exact name goes first; without it two that are alike but for spaces are one too many.
+    let rewards = |header: &str, column: &str| {
+        let text = format!("{header}\na,0,1\n");
+        Columns::new("a", column).read(text.as_bytes(), "").map(|log| log.rounds()[0].reward.value())
+    };
+    assert_eq!(
+        [rewards("a,r,r ", "r").unwrap(), rewards("a,r,r ", "r ").unwrap()].map(f64::to_bits),
+        [0.0, 1.0].map(f64::to_bits)
+    );
+    assert!(matches!(rewards("a, r,r ", "r").unwrap_err().fault(), CsvFault::AmbiguousColumn));
+}
+
+#[test]
 fn segments_cross_and_numbers_follow_the_names() {
     let text = "arm,x,y,r\na,1,u,0\na,2,v,0\nb,3,u,1\na,1,v,0\n";
     let log = Columns::new("arm", "r").segment("y").segment("x").read(text.as_bytes(), "").unwrap();
@@ -145,9 +162,32 @@ fn faults_name_file_line_and_column() {
             r#"log.csv: line 5, column "paid": "?" is not a number"#,
         ),
         (b"mail,stage,p,paid\ra,x,1,1\ra,x,1,?\r", r#"log.csv: line 3, column "paid": "?" is not a number"#),
+        (b"mail,stage,p,paid\na\n", "log.csv: line 2: 1 field where the header has 4"),
+        // A quote that the next one closes, rows later.
+        (
+            b"mail,stage,p,paid\na,\"x,1,1\nb,y,1,\"1\"\n",
+            "log.csv: line 2: 2 fields where the header has 4; is a quote not closed?",
+        ),
+        // Quotes that are never closed, also where the number of fields would fit.
+        (
+            b"mail,stage,p,paid\na,x,1,1\n\"a,x,1,1\na,x,1,1\n",
+            "log.csv: line 3: a quote is not closed before the end of the file",
+        ),
+        (
+            b"paid,p,mail,stage\r\n1,1,a,\"x\r\n1,1,a,x\r\n",
+            "log.csv: line 2: a quote is not closed before the end of the file",
+        ),
+        // Both bounds are finite, their distance is not.
+        (
+            b"mail,stage,p,paid\na,x,1,-1e308\na,x,1,1e308\n",
+            "log.csv: rewards from -1e308 to 1e308: the span between the bounds must be finite",
+        ),
         // Rows that the file ends in: bare, and with a quote that is never closed.
         (b"mail,stage,p,paid\na,x,1,1\na,x,1,?", r#"log.csv: line 3, column "paid": "?" is not a number"#),
-        (b"mail,stage,p,paid\n\na,x,1,\"?\n", r#"log.csv: line 3, column "paid": "?\n" is not a number"#),
+        (
+            b"mail,stage,p,paid\n\na,x,1,\"?\n",
+            "log.csv: line 3: a quote is not closed before the end of the file",
+        ),
         (b"mail,stage,p,paid\na,\xff,1,1\n", r#"log.csv: line 2, column "stage": the text is not UTF-8"#),
         (b"mail,stage,p,paid\na,x,1,\"1\n2\"\n", r#"log.csv: line 2, column "paid": "1\n2" is not a number"#),
     ];

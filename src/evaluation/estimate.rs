@@ -6,6 +6,8 @@ use std::fmt;
 
 use statrs::function::erf::erf_inv;
 
+use super::weighted::Weighted;
+
 /// The estimated mean reward per round of a policy, in the unit of the log's rewards.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
@@ -48,7 +50,7 @@ pub enum EstimateError {
         /// The probability.
         probability: f64,
     },
-    /// Propensities are so small that the sum of the weights is not finite.
+    /// Propensities are so small, or rewards so large, that the weights, the value or its error are not finite.
     Overflow,
 }
 
@@ -62,46 +64,29 @@ impl fmt::Display for EstimateError {
             Self::Probability { round, probability } => {
                 write!(f, "round {round}: the policy's probability {probability} is not in [0, 1]")
             }
-            Self::Overflow => f.write_str("the weights are too large to be added up"),
+            Self::Overflow => f.write_str("propensities are too small or rewards too large to compute with"),
         }
     }
 }
 
 impl Error for EstimateError {}
 
-/// Sums over the weights of the rounds, from which the measures of trust come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct WeightSums {
-    /// Rounds with a weight above 0.
-    pub(super) used: usize,
-    pub(super) sum: f64,
-    pub(super) squares: f64,
-    pub(super) largest: f64,
-}
-
-impl WeightSums {
-    pub(super) fn add(&mut self, weight: f64) {
-        self.used += usize::from(weight > 0.0);
-        self.sum += weight;
-        self.squares += weight * weight;
-        self.largest = self.largest.max(weight);
-    }
-}
-
 impl Estimate {
-    /// The mean and interval of round-wise values, of which the mean and the sum of squared distances from it are
-    /// known. All estimators end here.
-    pub(super) fn from_round_values(
+    /// An estimate from its value, the deviation √(Σ (z_i − v)²) / n of its round-wise values z_i, and the sums over
+    /// its weights. All estimators end here.
+    pub(super) fn from_sums(
         value: f64,
-        squared_distances: f64,
+        deviation: f64,
         rounds: usize,
-        weights: &WeightSums,
+        weights: &Weighted,
         outside_support: usize,
     ) -> Result<Self, EstimateError> {
         let n = rounds as f64;
         let standard_error =
-            if weights.used < 2 { f64::INFINITY } else { (squared_distances / (n - 1.0) / n).sqrt() };
-        if !(value.is_finite() && weights.squares.is_finite()) || standard_error.is_nan() {
+            if weights.used < 2 { f64::INFINITY } else { deviation * (n / (n - 1.0)).sqrt() };
+        if !(value.is_finite() && weights.largest.is_finite())
+            || (weights.used > 1 && !standard_error.is_finite())
+        {
             return Err(EstimateError::Overflow);
         }
         // The 97.5 % point of the standard normal law, about 1.96.
@@ -112,39 +97,26 @@ impl Estimate {
             interval: (value - reach, value + reach),
             rounds,
             used: weights.used,
-            effective_sample_size: if weights.used == 0 {
-                0.0
-            } else {
-                weights.sum * weights.sum / weights.squares
-            },
+            effective_sample_size: weights.effective_sample_size(),
             largest_weight: weights.largest,
             outside_support,
         })
     }
 
-    /// The weighted mean Σ w r / Σ w over rounds with these weights and rewards, with the delta method's round-wise
-    /// values z_i = v + n w_i (r_i − v) / Σ w; pairs of weight 0 may be left out, they add nothing.
+    /// The weighted mean Σ w r / Σ w over rounds with these weights and rewards, the rewards in this unit, with the
+    /// delta method's round-wise values z_i = v + n w_i (r_i − v) / Σ w; rounds of weight 0 add nothing.
     pub(super) fn ratio(
-        pairs: impl Iterator<Item = (f64, f64)> + Clone,
+        sums: &Weighted,
+        unit: f64,
         rounds: usize,
         outside_support: usize,
     ) -> Result<Self, EstimateError> {
-        let mut weights = WeightSums::default();
-        let mut rewards = 0.0;
-        for (weight, reward) in pairs.clone() {
-            weights.add(weight);
-            rewards += weight * reward;
-        }
         if rounds == 0 {
             return Err(EstimateError::NoRounds);
         }
-        if weights.used == 0 {
+        if sums.used == 0 {
             return Err(EstimateError::NoOverlap { rounds });
         }
-        let value = rewards / weights.sum;
-        let scale = rounds as f64 / weights.sum;
-        let squared_distances =
-            pairs.map(|(weight, reward)| (scale * weight * (reward - value)).powi(2)).sum();
-        Self::from_round_values(value, squared_distances, rounds, &weights, outside_support)
+        Self::from_sums(unit * sums.mean(), unit * sums.deviation(), rounds, sums, outside_support)
     }
 }

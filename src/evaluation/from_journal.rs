@@ -39,6 +39,8 @@ pub enum FromJournalError {
     RepeatedDecision {
         /// The decision.
         id: DecisionId,
+        /// The line on which it stands the second time, from 1.
+        line: u64,
     },
     /// The decisions make no log.
     Log(LogError),
@@ -48,7 +50,9 @@ impl fmt::Display for FromJournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Journal(error) => error.fmt(f),
-            Self::RepeatedDecision { id } => write!(f, "decision {id} is in the journal twice"),
+            Self::RepeatedDecision { id, line } => {
+                write!(f, "line {line}: decision {id} is in the journal already")
+            }
             Self::Log(error) => error.fmt(f),
         }
     }
@@ -89,12 +93,13 @@ impl Log {
         let mut rounds: Vec<Round> = Vec::new();
         let mut has_outcome: Vec<bool> = Vec::new();
         let (mut stray, mut repeated) = (0, 0);
-        for entry in reader.by_ref() {
+        while let Some(entry) = reader.next() {
             match entry.map_err(FromJournalError::Journal)? {
                 Entry::Decision(decision) => {
                     match decisions.entry(decision.id) {
                         Place::Occupied(_) => {
-                            return Err(FromJournalError::RepeatedDecision { id: decision.id });
+                            let line = reader.line();
+                            return Err(FromJournalError::RepeatedDecision { id: decision.id, line });
                         }
                         Place::Vacant(place) => place.insert(rounds.len()),
                     };

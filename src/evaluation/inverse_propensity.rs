@@ -1,11 +1,15 @@
 //! Inverse propensity scoring: what was sent rarely counts for the many times it was not.
 
-use crate::arm::ArmId;
-use crate::policy::Fixed;
+use std::collections::HashMap;
 
-use super::estimate::{Estimate, EstimateError, WeightSums};
-use super::log::{Log, Round};
+use crate::arm::ArmId;
+use crate::segment::SegmentId;
+
+use super::estimate::{Estimate, EstimateError};
+use super::log::Log;
+use super::support::{Support, shown_of};
 use super::target::{Occasion, TargetPolicy};
+use super::weighted::{Weighted, binade};
 
 /// The mean of w_i r_i over all rounds, w_i = π(a_i) / b_i: the target's probability of the arm that was sent over
 /// the one it was sent with.
@@ -23,11 +27,14 @@ pub fn inverse_propensity(log: &Log, target: &dyn TargetPolicy) -> Result<Estima
         return Err(EstimateError::NoRounds);
     }
     let values = || weights.iter().zip(log.rounds()).map(|(weight, round)| weight * round.reward.value());
-    let value = values().sum::<f64>() / weights.len() as f64;
-    let squared_distances = values().map(|each| (each - value).powi(2)).sum();
-    let mut sums = WeightSums::default();
-    weights.iter().for_each(|&weight| sums.add(weight));
-    Estimate::from_round_values(value, squared_distances, weights.len(), &sums, outside_support)
+    let unit = binade(values().map(f64::abs).fold(0.0, f64::max));
+    let (mut weighed, mut alike) = (Weighted::default(), Weighted::default());
+    for (&weight, value) in weights.iter().zip(values()) {
+        weighed.add(weight, 0.0);
+        alike.add(1.0, value / unit);
+    }
+    let (value, deviation) = (unit * alike.mean(), unit * alike.deviation());
+    Estimate::from_sums(value, deviation, weights.len(), &weighed, outside_support)
 }
 
 /// Self-normalised inverse propensity scoring: Σ w_i r_i / Σ w_i with the weights of [`inverse_propensity`].
@@ -44,52 +51,93 @@ pub fn inverse_propensity(log: &Log, target: &dyn TargetPolicy) -> Result<Estima
 /// [`EstimateError`], as for [`inverse_propensity`], and where all weights are 0.
 pub fn self_normalised(log: &Log, target: &dyn TargetPolicy) -> Result<Estimate, EstimateError> {
     let (weights, outside_support) = weigh(log, target)?;
-    let pairs = weights.iter().zip(log.rounds()).map(|(&weight, round)| (weight, round.reward.value()));
-    Estimate::ratio(pairs, weights.len(), outside_support)
+    let mut sums = Weighted::default();
+    for (&weight, round) in weights.iter().zip(log.rounds()) {
+        sums.add(weight, round.reward.value() / log.unit());
+    }
+    Estimate::ratio(&sums, log.unit(), weights.len(), outside_support)
 }
 
 /// [`self_normalised`] for every arm held fixed, in the order of the arms.
 ///
-/// Where no round restricts its arms, all of them together cost one pass over the log.
+/// All of them together cost one pass over the log, and a step for each arm that a set leaves out, for each
+/// different set of the log.
 #[must_use]
 pub fn self_normalised_arms(log: &Log) -> Vec<Result<Estimate, EstimateError>> {
-    let arms = (0..log.arms().len() as u32).map(ArmId::new);
-    if log.rounds().iter().any(|round| round.eligible.is_some()) {
-        return arms.map(|arm| self_normalised(log, &Fixed::new(arm))).collect();
-    }
-    let mut of_arm: Vec<Vec<(f64, f64)>> = vec![Vec::new(); log.arms().len()];
-    let mut in_segment = std::collections::HashMap::new();
-    for round in log.rounds() {
-        of_arm[round.arm.index()].push((1.0 / round.propensity, round.reward.value()));
-        *in_segment.entry(round.segment).or_insert(0_usize) += 1;
-    }
-    let mut supported = vec![0; log.arms().len()];
-    for (&segment, rounds) in &in_segment {
-        log.shown(segment).iter().for_each(|arm| supported[arm.index()] += rounds);
-    }
+    self_normalised_arms_watched(log, |_| ())
+}
+
+/// [`self_normalised_arms`], telling now and then which share of the work is done, from 0 to 1.
+#[must_use]
+pub fn self_normalised_arms_watched(
+    log: &Log,
+    mut watch: impl FnMut(f64),
+) -> Vec<Result<Estimate, EstimateError>> {
+    /// Rounds, or arms asked of a set, between two reports: often enough to look at, seldom enough to cost nothing.
+    const PACE: usize = 1 << 14;
     let rounds = log.rounds().len();
-    arms.map(|arm| {
-        let outside_support = if log.is_uniform() { 0 } else { rounds - supported[arm.index()] };
-        Estimate::ratio(of_arm[arm.index()].iter().copied(), rounds, outside_support)
-    })
-    .collect()
+    let mut support = Support::new(log);
+    // What counts for an arm because it was sent, and what counts for every arm that a set leaves out.
+    let mut of_arm = vec![Weighted::default(); log.arms().len()];
+    let mut of_set: Vec<Weighted> = Vec::new();
+    // Rounds by segment and set, where the segment does not show the whole set.
+    let mut not_shown: HashMap<(SegmentId, usize), usize> = HashMap::new();
+    for (number, round) in log.rounds().iter().enumerate() {
+        if number % PACE == 0 {
+            watch(0.5 * number as f64 / rounds as f64);
+        }
+        let offer = support.offer(round);
+        if !log.is_uniform() && !offer.is_shown {
+            *not_shown.entry((round.segment, offer.set)).or_default() += 1;
+        }
+        let reward = round.reward.value() / log.unit();
+        of_arm[round.arm.index()].add(1.0 / round.propensity, reward);
+        if let Some(eligible) = &round.eligible {
+            // As `Fixed` has it: where its arm is not allowed, all that are allowed alike.
+            of_set.resize(of_set.len().max(offer.set + 1), Weighted::default());
+            of_set[offer.set].add(1.0 / eligible.len() as f64 / round.propensity, reward);
+        }
+    }
+
+    let all = (0..log.arms().len() as u32).map(ArmId::new);
+    let mut steps = 0;
+    for (number, sums) in of_set.iter().enumerate() {
+        let set = support.set(number);
+        all.clone().filter(|&arm| !set.contains(arm)).for_each(|arm| of_arm[arm.index()].merge(sums));
+        steps += log.arms().len();
+        if steps >= PACE {
+            steps = 0;
+            watch(0.5 + 0.5 * number as f64 / of_set.len() as f64);
+        }
+    }
+
+    // A fixed arm is outside unless it is in the set and shown, or the whole set is shown.
+    let mut outside_support = vec![not_shown.values().sum::<usize>(); log.arms().len()];
+    for (&(segment, set), rounds) in &not_shown {
+        shown_of(log, segment, support.set(set)).for_each(|arm| outside_support[arm.index()] -= rounds);
+    }
+    let estimate = |(sums, outside)| Estimate::ratio(sums, log.unit(), rounds, outside);
+    of_arm.iter().zip(outside_support).map(estimate).collect()
 }
 
 /// The weight of every round, and how many rounds lie outside the log's support.
 fn weigh(log: &Log, target: &dyn TargetPolicy) -> Result<(Vec<f64>, usize), EstimateError> {
+    let mut support = Support::new(log);
     let mut outside_support = 0;
-    let weight = |(number, round): (usize, &Round)| {
-        let occasion = Occasion { round: number, segment: round.segment, eligible: log.eligible(round) };
+    let mut weights = Vec::with_capacity(log.rounds().len());
+    for (number, round) in log.rounds().iter().enumerate() {
+        // A uniform log could have shown every eligible arm, whatever it happened to show.
+        let is_shown = log.is_uniform() || support.offer(round).is_shown;
+        let eligible = log.eligible(round);
+        let occasion = Occasion { round: number, segment: round.segment, eligible, is_shown };
         let probability = target.probability(&occasion, round.arm);
         if !(0.0..=1.0).contains(&probability) {
             return Err(EstimateError::Probability { round: number, probability });
         }
-        // A uniform log could have shown every eligible arm, whatever it happened to show.
-        if !log.is_uniform() && !target.is_supported(&occasion, log.shown(round.segment)) {
+        if !is_shown && !target.is_supported(&occasion, log.shown(round.segment)) {
             outside_support += 1;
         }
-        Ok(probability / round.propensity)
-    };
-    let weights = log.rounds().iter().enumerate().map(weight).collect::<Result<_, _>>()?;
+        weights.push(probability / round.propensity);
+    }
     Ok((weights, outside_support))
 }

@@ -9,6 +9,8 @@ use crate::arm::{ArmId, ArmSpace, Eligibility};
 use crate::reward::{Reward, RewardKind, RewardKindError, RewardValueError};
 use crate::segment::{SegmentId, Segments};
 
+use super::weighted::binade;
+
 /// One decision of the past with its outcome.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Round {
@@ -244,6 +246,12 @@ impl Log {
     #[must_use]
     pub fn shown(&self, segment: SegmentId) -> &[ArmId] {
         self.ranges.get(&segment).map_or(&[], |range| &self.shown[range.clone()])
+    }
+
+    /// A power of two near the largest reward, to compute with rewards whose squares are finite and not 0.
+    pub(super) fn unit(&self) -> f64 {
+        let (minimum, maximum) = self.reward.range();
+        binade(minimum.abs().max(maximum.abs()))
     }
 
     /// Each segment with each arm that it shows.

@@ -49,12 +49,16 @@ mod inverse_propensity;
 mod log;
 mod rejection;
 mod replay;
+mod support;
 mod target;
+mod weighted;
 
 pub use estimate::{Estimate, EstimateError};
 #[cfg(feature = "journal")]
 pub use from_journal::{FromJournal, FromJournalError};
-pub use inverse_propensity::{inverse_propensity, self_normalised, self_normalised_arms};
+pub use inverse_propensity::{
+    inverse_propensity, self_normalised, self_normalised_arms, self_normalised_arms_watched,
+};
 pub use log::{Log, LogError, Round, RoundError};
 pub use rejection::{Rejection, RejectionError};
 pub use replay::{ReplayError, replay, replay_watched};

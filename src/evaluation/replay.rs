@@ -13,6 +13,8 @@ use crate::reward::RewardKind;
 use super::estimate::{Estimate, EstimateError};
 use super::log::Log;
 use super::rejection::Rejection;
+use super::support::Support;
+use super::weighted::Weighted;
 
 /// Why a bandit cannot be replayed over a log.
 #[derive(Clone, Debug, PartialEq)]
@@ -125,31 +127,33 @@ pub fn replay_watched<R: Rng + ?Sized>(
 ) -> Result<Estimate, ReplayError> {
     check(bandit, log)?;
     let mut envelope = rejection.envelope(log);
-    let mut kept: Vec<(f64, f64)> = Vec::new();
+    let mut kept = Weighted::default();
+    let mut support = Support::new(log);
     let mut outside_support = 0;
     for (number, round) in log.rounds().iter().enumerate() {
         let eligible = log.eligible(round);
         let failed = |error| ReplayError::Select { round: number, error };
         let plan = bandit.plan(round.segment, eligible).map_err(failed)?;
         let probability = plan.propensity(round.arm);
-        if !log.is_uniform() && !is_supported(&plan, log.shown(round.segment)) {
+        let is_shown = log.is_uniform() || support.offer(round).is_shown;
+        if !is_shown && !is_supported(&plan, log.shown(round.segment)) {
             outside_support += 1;
         }
         let scaled = envelope.scaled(probability, round.propensity);
         // A word for every round, kept for certain or not, so that one round's fate does not shift the next's.
         if unit(rng) < scaled {
             let decision = bandit.select_logged(round.segment, eligible, round.arm).map_err(failed)?;
-            if kept.is_empty() && decision.id().sequence() != 0 {
+            if kept.used == 0 && decision.id().sequence() != 0 {
                 return Err(ReplayError::NotFresh);
             }
             let failed = |error| ReplayError::Reward { round: number, error };
             bandit.reward(&decision, round.reward).map_err(failed)?;
-            kept.push((scaled.max(1.0), round.reward.value()));
+            kept.add(scaled.max(1.0), round.reward.value() / log.unit());
         }
         envelope.observe(probability, round.propensity);
         watch(number + 1);
     }
-    let estimate = Estimate::ratio(kept.iter().copied(), kept.len(), outside_support);
+    let estimate = Estimate::ratio(&kept, log.unit(), kept.used, outside_support);
     let offered = log.rounds().len();
     match estimate {
         Ok(estimate) => Ok(Estimate { rounds: offered, ..estimate }),
@@ -178,9 +182,8 @@ fn check(bandit: &Bandit, log: &Log) -> Result<(), ReplayError> {
 
 /// Whether the log shows every arm (ascending) that the plan may draw.
 fn is_supported(plan: &Plan, shown: &[ArmId]) -> bool {
-    let eligible = plan.eligible();
-    eligible.is_all() && shown.len() == eligible.len()
-        || !eligible.iter().any(|arm| shown.binary_search(&arm).is_err() && plan.propensity(arm) > 0.0)
+    let unknown = |&arm: &ArmId| shown.binary_search(&arm).is_err() && plan.propensity(arm) > 0.0;
+    !plan.eligible().iter().any(|arm| unknown(&arm))
 }
 
 /// A number in [0, 1) from the upper 53 bits of a word.

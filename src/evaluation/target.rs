@@ -17,18 +17,14 @@ pub struct Occasion<'a> {
     pub segment: SegmentId,
     /// The arms that could be sent; never empty.
     pub eligible: &'a Eligibility,
+    /// Whether the log shows all of them in this segment, so that no target can be outside its support.
+    pub(super) is_shown: bool,
 }
 
 impl Occasion<'_> {
     /// The share of each eligible arm where all are alike.
     fn even_share(&self) -> f64 {
         1.0 / self.eligible.len() as f64
-    }
-
-    /// Whether all eligible arms are among those shown (ascending).
-    fn shows_all(&self, shown: &[ArmId]) -> bool {
-        shown.len() >= self.eligible.len()
-            && shown.iter().filter(|&&arm| self.eligible.contains(arm)).count() == self.eligible.len()
     }
 }
 
@@ -43,7 +39,7 @@ pub trait TargetPolicy: fmt::Debug {
     /// Whether every arm that the target may send here is among those which the log shows in this segment
     /// (`shown`, ascending). The default asks for the probability of every other arm.
     fn is_supported(&self, occasion: &Occasion<'_>, shown: &[ArmId]) -> bool {
-        occasion.shows_all(shown)
+        occasion.is_shown
             || !occasion
                 .eligible
                 .iter()
@@ -56,8 +52,8 @@ impl TargetPolicy for Uniform {
         occasion.even_share()
     }
 
-    fn is_supported(&self, occasion: &Occasion<'_>, shown: &[ArmId]) -> bool {
-        occasion.shows_all(shown)
+    fn is_supported(&self, occasion: &Occasion<'_>, _: &[ArmId]) -> bool {
+        occasion.is_shown
     }
 }
 
@@ -73,7 +69,7 @@ impl TargetPolicy for Fixed {
     fn is_supported(&self, occasion: &Occasion<'_>, shown: &[ArmId]) -> bool {
         match occasion.eligible.contains(self.arm()) {
             true => shown.binary_search(&self.arm()).is_ok(),
-            false => occasion.shows_all(shown),
+            false => occasion.is_shown,
         }
     }
 }

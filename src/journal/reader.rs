@@ -120,8 +120,8 @@ impl<R: BufRead> JournalReader<R> {
             Ok(_) => {}
             Err(_) => return Err(JournalError::NoHeader),
         }
-        let record = serde_json::from_slice::<Record<'_>>(&buffer)
-            .map_err(|error| JournalError::Damaged { line: 1, reason: error.to_string() })?;
+        let record =
+            parsed::<Record<'_>>(&buffer).map_err(|reason| JournalError::Damaged { line: 1, reason })?;
         let Record::Header { arms, segments, reward, .. } = record else {
             return Err(JournalError::NoHeader);
         };
@@ -168,6 +168,11 @@ impl<R: BufRead> JournalReader<R> {
         self.torn
     }
 
+    /// The number of the line of the last entry, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
     /// Whether the last good line has no line end, once the iterator has ended.
     pub(super) fn is_unterminated(&self) -> bool {
         self.unterminated
@@ -209,8 +214,7 @@ impl<R: BufRead> JournalReader<R> {
 
     /// The entry in the buffer, or `None` for a line that only names a set.
     fn decode(&mut self) -> Result<Option<Entry>, String> {
-        let record = serde_json::from_slice(&self.buffer).map_err(|error| error.to_string())?;
-        match record {
+        match parsed(&self.buffer)? {
             Record::Header { .. } => Err("a second header".to_owned()),
             Record::Eligible { digest, arms } => {
                 let set = from_ranges(&self.arms, &arms).ok_or("no ascending ranges of arms")?;
@@ -249,6 +253,20 @@ impl<R: BufRead> JournalReader<R> {
             }
         }
     }
+}
+
+/// What a line says, or what is wrong with it and in which column: the number of the line is the journal's to tell,
+/// serde_json believes that it has seen one line only.
+fn parsed<'a, T: serde::Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
+    // With its end, a line that breaks off would seem to do so on the next.
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    serde_json::from_slice(line).map_err(|error| {
+        let (told, column) = (error.to_string(), error.column());
+        match told.strip_suffix(&format!(" at line {} column {column}", error.line())) {
+            Some(reason) => format!("column {column}: {reason}"),
+            None => told,
+        }
+    })
 }
 
 impl<R: BufRead> Iterator for JournalReader<R> {

@@ -3,9 +3,10 @@
 use rand::SeedableRng;
 use tactful::evaluation::{
     Log, Round, TargetTable, inverse_propensity, self_normalised, self_normalised_arms,
+    self_normalised_arms_watched,
 };
 use tactful::policy::{Fixed, Uniform};
-use tactful::{ArmId, RewardKind, Segments};
+use tactful::{ArmId, Eligibility, RewardKind, SegmentId, Segments};
 
 use crate::world::{Generator, WORLD, arms, close, draw, round, segments, summary, unit};
 
@@ -111,4 +112,128 @@ fn a_uniform_log_supports_arms_that_it_happens_not_to_show() {
     assert_eq!(inverse_propensity(&log, &Fixed::new(ArmId::new(1))).unwrap().outside_support, 2);
     let uniform = log.declare_uniform().unwrap();
     assert_eq!(self_normalised(&uniform, &Uniform).unwrap().outside_support, 0);
+}
+
+/// 600 rounds over 6 arms and 3 segments. Segment 1 never shows arm 4, segment 2 only ever arms 0 and 1; half of the
+/// rounds restrict their arms, each time with a set of its own in memory.
+fn restricted_log() -> Log {
+    let space = arms(6);
+    let sets = [
+        None,
+        Some(vec![0, 1]),
+        Some(vec![0, 1, 4]),
+        Some(vec![1, 2, 3, 4, 5]),
+        Some(vec![0, 1, 2, 3, 4, 5]),
+    ];
+    let set = |arms: &Vec<u32>| space.subset(arms.iter().copied().map(ArmId::new)).unwrap();
+    let mut rng = Generator::seed_from_u64(31);
+    let rows: Vec<Round> = (0..600)
+        .map(|_| {
+            let segment = draw(&[0.4, 0.3, 0.3], &mut rng);
+            let eligible = sets[draw(&[0.5, 0.1, 0.2, 0.1, 0.1], &mut rng) as usize].as_ref().map(set);
+            let may = |arm: u32| {
+                let allowed = eligible.as_ref().is_none_or(|set| set.contains(ArmId::new(arm)));
+                allowed && !(segment == 1 && arm == 4 || segment == 2 && arm > 1)
+            };
+            let arm = loop {
+                let arm = draw(&[0.3, 0.2, 0.2, 0.1, 0.1, 0.1], &mut rng);
+                if may(arm) {
+                    break arm;
+                }
+            };
+            Round { eligible, ..round(segment, arm, 0.05 + 0.9 * unit(&mut rng), 4.0 * unit(&mut rng) - 1.0) }
+        })
+        .collect();
+    Log::new(space, segments(3), RewardKind::Real { minimum: -1.0, maximum: 3.0 }, rows).unwrap()
+}
+
+/// The definition, round by round: the weight of each, the mean, its error and the support.
+#[test]
+fn arms_together_are_worth_what_they_are_alone_and_by_the_definition() {
+    let log = restricted_log();
+    let everything = log.arms().all();
+    let n = log.rounds().len() as f64;
+    let together = self_normalised_arms(&log);
+    let shown = |segment: SegmentId, arm: ArmId| {
+        log.rounds().iter().any(|round| (round.segment, round.arm) == (segment, arm))
+    };
+    for (arm, together) in (0..6).map(ArmId::new).zip(together) {
+        let probabilities = |set: &Eligibility| -> Vec<(ArmId, f64)> {
+            if set.contains(arm) {
+                return vec![(arm, 1.0)];
+            }
+            set.iter().map(|other| (other, 1.0 / set.len() as f64)).collect()
+        };
+        let (mut pairs, mut outside) = (Vec::new(), 0);
+        for round in log.rounds() {
+            let wanted = probabilities(round.eligible.as_ref().unwrap_or(&everything));
+            let sent = wanted.iter().find(|(other, _)| *other == round.arm);
+            pairs.push((sent.map_or(0.0, |(_, p)| p / round.propensity), round.reward.value()));
+            outside += usize::from(wanted.iter().any(|&(other, _)| !shown(round.segment, other)));
+        }
+        let sum: f64 = pairs.iter().map(|(w, _)| w).sum();
+        let value = pairs.iter().map(|(w, r)| w * r).sum::<f64>() / sum;
+        let squares: f64 = pairs.iter().map(|(w, r)| (w * (r - value)).powi(2)).sum();
+        let error = squares.sqrt() / sum * (n / (n - 1.0)).sqrt();
+        let effective = sum * sum / pairs.iter().map(|(w, _)| w * w).sum::<f64>();
+        let largest = pairs.iter().map(|&(w, _)| w).fold(0.0, f64::max);
+        let used = pairs.iter().filter(|(w, _)| *w > 0.0).count();
+        let alone = self_normalised(&log, &Fixed::new(arm)).unwrap();
+        for estimate in [alone, together.unwrap()] {
+            close(estimate.value, value, 1e-12);
+            close(estimate.standard_error, error, 1e-12);
+            close(estimate.effective_sample_size, effective, 1e-9);
+            close(estimate.largest_weight, largest, 1e-12);
+            assert_eq!((estimate.rounds, estimate.used, estimate.outside_support), (600, used, outside));
+        }
+    }
+}
+
+/// Arms × rounds would be 1.8e9 steps, each over all arms: hours. The work is told from 0 to 1.
+#[test]
+fn thirty_thousand_arms_with_restricted_sets_cost_a_pass_over_the_log() {
+    const ARMS: u32 = 30_000;
+    let space = arms(ARMS);
+    let even = space.eligible(|arm| arm.id().index() % 2 == 0);
+    let mut rng = Generator::seed_from_u64(32);
+    let rows: Vec<Round> = (0..60_000)
+        .map(|number| {
+            let arm = 2 * (15_000.0 * unit(&mut rng)) as u32 + u32::from(number % 4 == 1);
+            let reward = f64::from(u8::from(unit(&mut rng) < 0.1));
+            Round { eligible: (number % 2 == 0).then(|| even.clone()), ..round(0, arm, 1e-4, reward) }
+        })
+        .collect();
+    let log = Log::new(space, Segments::single(), RewardKind::Binary, rows).unwrap();
+    let mut told = vec![0.0];
+    let estimates = self_normalised_arms_watched(&log, |share| told.push(share));
+    assert!(told.is_sorted() && told.len() > 4 && told.iter().all(|share| (0.0..=1.0).contains(share)));
+    // An odd arm has, beside its own rounds, those that did not allow it.
+    assert!(estimates.iter().skip(1).step_by(2).all(|estimate| estimate.unwrap().used >= 30_000));
+    assert!(self_normalised(&log, &Uniform).unwrap().outside_support > 0);
+}
+
+#[test]
+fn tiny_propensities_and_huge_rewards_overflow_nothing() {
+    let kind = RewardKind::Real { minimum: -8e307, maximum: 8e307 };
+    let rows = [round(0, 0, 1e-300, 8e307), round(0, 0, 1e-300, -4e307), round(0, 1, 0.5, 1.0)];
+    let log = Log::new(arms(2), Segments::single(), kind, rows).unwrap();
+    let together = self_normalised_arms(&log);
+    for estimate in [self_normalised(&log, &Fixed::new(ArmId::new(0))), together[0]] {
+        let estimate = estimate.unwrap();
+        close(estimate.value / 2e307, 1.0, 1e-12);
+        close(estimate.effective_sample_size, 2.0, 1e-12);
+        // Two weights alike, 6e307 to either side: √2 · 6e307 / 2, times √(3 / 2).
+        close(estimate.standard_error / (6e307 * 0.75_f64.sqrt()), 1.0, 1e-12);
+    }
+    // 1e300 times 8e307 is no number, but 1e300 times 1 is, and its square need not be.
+    assert!(inverse_propensity(&log, &Uniform).is_err());
+    let rows = [round(0, 0, 1e-300, 1.0), round(0, 1, 0.5, 0.0)];
+    let log = Log::new(arms(2), Segments::single(), RewardKind::Binary, rows).unwrap();
+    let estimate = inverse_propensity(&log, &Fixed::new(ArmId::new(0))).unwrap();
+    close(estimate.value / 5e299, 1.0, 1e-12);
+    // Amounts whose squares would be 0 have a spread all the same.
+    let kind = RewardKind::Real { minimum: 0.0, maximum: 2e-200 };
+    let rows = [round(0, 0, 0.5, 1e-200), round(0, 0, 0.5, 2e-200)];
+    let log = Log::new(arms(1), Segments::single(), kind, rows).unwrap();
+    close(self_normalised(&log, &Uniform).unwrap().standard_error / 5e-201, 1.0, 1e-12);
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tactful::belief::Beta;
 
 /// Learns which message to send, and tells from a log what another policy would have earned.
 #[derive(Debug, Parser)]
@@ -47,6 +48,9 @@ pub(crate) struct Replay {
     /// The share of decisions that learning policies spread evenly over all arms.
     #[arg(long, value_name = "X", default_value_t = 0.01, value_parser = share)]
     pub(crate) exploration: f64,
+    /// What learning policies believe of every arm beforehand: a Beta distribution, by its two shapes.
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
+    pub(crate) prior: Beta,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -58,4 +62,10 @@ pub(crate) enum Format {
 fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("not in [0, 1]".to_owned()) }
+}
+
+fn prior(text: &str) -> Result<Beta, String> {
+    let shapes = text.split_once(',').ok_or_else(|| "not two numbers with a comma between".to_owned())?;
+    let number = |text: &str| text.trim().parse().map_err(|_| format!("{text:?} is not a number"));
+    Beta::new(number(shapes.0)?, number(shapes.1)?).map_err(|error| error.to_string())
 }

@@ -3,8 +3,7 @@
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use tactful::evaluation::{
-    Estimate, EstimateError, Log, Rejection, ReplayError, replay_watched, self_normalised,
-    self_normalised_arms,
+    Estimate, Log, Rejection, ReplayError, replay_watched, self_normalised, self_normalised_arms_watched,
 };
 use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
 use tactful::{Arm, Bandit};
@@ -29,18 +28,20 @@ pub(crate) struct Valued {
     pub(crate) name: String,
     /// For people: arms by their levels alone.
     pub(crate) label: String,
-    pub(crate) estimate: Result<Estimate, EstimateError>,
+    /// The estimate, or why there is none.
+    pub(crate) estimate: Result<Estimate, String>,
 }
 
 impl Valued {
-    fn policy(name: String, estimate: Result<Estimate, EstimateError>) -> Self {
-        Self { label: name.clone(), name, estimate }
+    fn policy(name: String, estimate: Result<Estimate, impl ToString>) -> Self {
+        Self { label: name.clone(), name, estimate: estimate.map_err(|error| error.to_string()) }
     }
 
     /// A fixed arm, by its one level, or by all its dimensions with their levels.
-    fn arm(arm: Arm<'_>, estimate: Result<Estimate, EstimateError>) -> Self {
+    fn arm(arm: Arm<'_>, estimate: Result<Estimate, impl ToString>) -> Self {
         let levels: Vec<&str> = arm.levels().map(|(_, level)| level).collect();
         let name = if levels.len() == 1 { format!("arm:{}", levels[0]) } else { format!("arm:{arm}") };
+        let estimate = estimate.map_err(|error| error.to_string());
         Self { name, label: format!("arm:{}", levels.join(" · ")), estimate }
     }
 }
@@ -55,7 +56,11 @@ pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure>
         policies.push(learn(log, policy, replay)?);
     }
     policies.push(Valued::policy(Uniform.name(), self_normalised(log, &Uniform)));
-    let fixed = log.arms().iter().zip(self_normalised_arms(log));
+    /// Parts of the work that the bar tells apart.
+    const PARTS: u64 = 1000;
+    let mut progress = Progress::new("fixed arms", PARTS);
+    let fixed = self_normalised_arms_watched(log, |share| progress.at((share * PARTS as f64) as u64));
+    let fixed = log.arms().iter().zip(fixed);
     let arms = fixed.map(|(arm, estimate)| Valued::arm(arm, estimate)).collect();
     Ok(Comparison { policies, arms, learning })
 }
@@ -68,6 +73,7 @@ fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, 
         .reward(log.reward_kind())
         .boxed_policy(policy)
         .exploration(replay.exploration)
+        .prior(replay.prior)
         .incarnation(0)
         .build()
         .map_err(Failure::new)?;
@@ -80,8 +86,7 @@ fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, 
         }
     });
     match estimate {
-        Ok(estimate) => Ok(Valued::policy(name, Ok(estimate))),
-        Err(ReplayError::Estimate(error)) => Ok(Valued::policy(name, Err(error))),
+        Ok(_) | Err(ReplayError::Estimate(_)) => Ok(Valued::policy(name, estimate)),
         Err(error) => Err(Failure::new(format_args!("{name}: {error}"))),
     }
 }

@@ -44,6 +44,9 @@ fn main() -> ExitCode {
         Err(error) if matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion) => {
             write(&error.render().to_string())
         }
+        Err(error) if error.kind() == Usage::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Failure::new("a command is needed: tactful replay FILE (tactful --help tells more)"))
+        }
         Err(error) => Err(usage(&error)),
     };
     match result {
@@ -60,8 +63,8 @@ fn run(replay: &arguments::Replay) -> Result<(), Failure> {
     let read = source::read(replay)?;
     let comparison = comparison::compare(&read.log, replay)?;
     match replay.format {
-        Format::Table => write(&report::table(&replay.file, &read, &comparison, replay.exploration)),
-        Format::Json => write(&report::json(&read.log, &comparison)),
+        Format::Table => write(&report::table(replay, &read, &comparison)),
+        Format::Json => write(&report::json(&read, &comparison)),
     }
 }
 

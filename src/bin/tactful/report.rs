@@ -1,13 +1,13 @@
 //! The comparison as a table for people and as JSON for programs.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use serde::Serialize;
 use tactful::evaluation::{Estimate, Log};
 
+use crate::arguments::Replay;
 use crate::comparison::{Comparison, Valued};
-use crate::source::Source;
+use crate::source::{LeftOut, Source};
 
 /// Fixed arms in the table; JSON has them all.
 const ARMS_SHOWN: usize = 20;
@@ -19,7 +19,9 @@ const FEW_ROUNDS: f64 = 100.0;
 #[derive(Serialize)]
 struct Document<'a> {
     rounds: usize,
+    left_out: &'a LeftOut,
     policies: Vec<Entry<'a>>,
+    warnings: Vec<String>,
 }
 
 /// A policy; null is what is unknown or infinite.
@@ -30,27 +32,40 @@ struct Entry<'a> {
     se: Option<f64>,
     interval: Option<(f64, f64)>,
     rounds_used: usize,
+    effective_sample_size: Option<f64>,
+    outside_support: Option<usize>,
+    /// Only where there is no value: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(valued: &'a Valued) -> Self {
+        let finite = |number: f64| Some(number).filter(|number| number.is_finite());
+        let estimate = valued.estimate.as_ref().ok();
+        let interval = estimate.map(|estimate| estimate.interval);
+        Self {
+            name: &valued.name,
+            value: estimate.map(|estimate| estimate.value),
+            se: estimate.and_then(|estimate| finite(estimate.standard_error)),
+            interval: interval.filter(|(lower, upper)| lower.is_finite() && upper.is_finite()),
+            rounds_used: estimate.map_or(0, |estimate| estimate.used),
+            effective_sample_size: estimate.map(|estimate| estimate.effective_sample_size),
+            outside_support: estimate.map(|estimate| estimate.outside_support),
+            error: valued.estimate.as_ref().err().map(String::as_str),
+        }
+    }
 }
 
 /// One JSON object and a line end.
-pub(crate) fn json(log: &Log, comparison: &Comparison) -> String {
-    let finite = |number: f64| Some(number).filter(|number| number.is_finite());
-    let entry = |valued: &'_ Valued| {
-        let estimate = valued.estimate.as_ref().ok();
-        let interval = estimate.map(|estimate| estimate.interval);
-        (
-            estimate.map(|estimate| estimate.value),
-            estimate.and_then(|estimate| finite(estimate.standard_error)),
-            interval.filter(|(lower, upper)| lower.is_finite() && upper.is_finite()),
-            estimate.map_or(0, |estimate| estimate.used),
-        )
+pub(crate) fn json(source: &Source, comparison: &Comparison) -> String {
+    let all: Vec<&Valued> = comparison.policies.iter().chain(&comparison.arms).collect();
+    let document = Document {
+        rounds: source.log.rounds().len(),
+        left_out: &source.left_out,
+        policies: all.iter().copied().map(Entry::new).collect(),
+        warnings: warnings(&source.log, &all, |valued| &valued.name),
     };
-    let all = comparison.policies.iter().chain(&comparison.arms);
-    let policies = all.map(|valued| {
-        let (value, se, interval, rounds_used) = entry(valued);
-        Entry { name: &valued.name, value, se, interval, rounds_used }
-    });
-    let document = Document { rounds: log.rounds().len(), policies: policies.collect() };
     match serde_json::to_string(&document) {
         Ok(text) => text + "\n",
         Err(error) => unreachable!("plain strings and numbers: {error}"),
@@ -58,22 +73,22 @@ pub(crate) fn json(log: &Log, comparison: &Comparison) -> String {
 }
 
 /// The table: what was read, the policies, the arms by value, and what to make of it.
-pub(crate) fn table(file: &Path, source: &Source, comparison: &Comparison, exploration: f64) -> String {
+pub(crate) fn table(replay: &Replay, source: &Source, comparison: &Comparison) -> String {
     let log = &source.log;
     let mut text = plain(&format!(
         "{}: {}, {}, {}",
-        file.display(),
+        replay.file.display(),
         counted(log.rounds().len(), "round"),
         counted(log.arms().len(), "arm"),
         counted(log.segments().len(), "segment"),
     ));
-    let decimals = decimals(log);
+    let digits = Digits::of(log);
     if let Some(mean) = log.mean_reward() {
-        let _ = write!(text, ", mean reward {mean:.decimals$}");
+        let _ = write!(text, ", mean reward {}", digits.print(mean));
     }
     text.push('\n');
-    for remark in &source.remarks {
-        text += remark;
+    for remark in source.left_out.remarks() {
+        text += &remark;
         text.push('\n');
     }
     text.push('\n');
@@ -83,70 +98,93 @@ pub(crate) fn table(file: &Path, source: &Source, comparison: &Comparison, explo
         |valued: &Valued| valued.estimate.as_ref().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
     arms.sort_by(|a, b| value(b).total_cmp(&value(a)));
     let shown: Vec<&Valued> = comparison.policies.iter().chain(arms.into_iter().take(ARMS_SHOWN)).collect();
-    let rows: Vec<[String; 5]> = shown.iter().map(|valued| row(valued, decimals)).collect();
+    let rows: Vec<[String; 5]> = shown.iter().map(|valued| row(valued, digits)).collect();
     align(&mut text, &rows);
 
     text.push('\n');
     if let Some(left) = comparison.arms.len().checked_sub(ARMS_SHOWN).filter(|&left| left > 0) {
-        let _ = writeln!(text, "{left} more arms are not shown; --format json has them all.");
+        let (are, them) = if left == 1 { ("arm is", "it") } else { ("arms are", "them all") };
+        let _ = writeln!(text, "{left} more {are} not shown; --format json has {them}.");
     }
-    notes(&mut text, log, comparison, &shown, exploration);
+    notes(&mut text, log, comparison, replay);
+    for warning in warnings(log, &shown, |valued| &valued.label) {
+        let _ = writeln!(text, "Warning: {}.", plain(&warning));
+    }
     text
 }
 
 /// How the values came about and what they cannot say.
-fn notes(text: &mut String, log: &Log, comparison: &Comparison, shown: &[&Valued], exploration: f64) {
+fn notes(text: &mut String, log: &Log, comparison: &Comparison, replay: &Replay) {
     let names: Vec<&str> =
         comparison.policies[..comparison.learning].iter().map(|v| v.label.as_str()).collect();
+    // As `Rejection::default` has it.
     let kept = if log.is_uniform() {
         "exactly as often as they would have sent it"
     } else {
-        "about 5 % of what they would have sent cut off"
+        "at most about 5 % of what they would have sent cut off"
     };
     let _ = writeln!(
         text,
-        "{}: learning while the log is replayed by rejection ({kept}),\n{} % exploration share; their intervals \
-         do not tell how differently they would have learnt from other rounds, other seeds do.",
+        "{}: learning while the log is replayed by rejection ({kept});\neach value is the mean over a fresh \
+         life of \"rounds used\" rounds, learning included; {} % exploration share,\nprior Beta({}, {}). Their \
+         intervals do not tell how differently they would have learnt from other rounds; other seeds do.",
         names.join(", "),
-        exploration * 100.0
+        replay.exploration * 100.0,
+        replay.prior.alpha(),
+        replay.prior.beta(),
     );
     text.push_str("The others: self-normalised inverse propensity estimates over all rounds.\n");
-    let estimates = || shown.iter().filter_map(|valued| Some((valued, valued.estimate.as_ref().ok()?)));
-    let mut warn = |which: Vec<&str>, what: &str| {
-        if let [first, rest @ ..] = &which[..] {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let _ = writeln!(text, "Warning: {what}: {}{more}.", plain(first));
+}
+
+/// What takes from the trust in these values, each in a line without its end.
+fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> &str) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut warn = |what: &str, which: &dyn Fn(&Valued) -> bool| {
+        let mut which = valued.iter().copied().filter(|&valued| which(valued));
+        if let Some(first) = which.next() {
+            let more = which.count();
+            let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+            warnings.push(format!("{what}: {}{more}", name(first)));
         }
     };
-    let named = |test: &dyn Fn(&Estimate) -> bool| {
-        estimates().filter(|(_, estimate)| test(estimate)).map(|(valued, _)| valued.label.as_str()).collect()
+    let mut errors: Vec<&String> = Vec::new();
+    for error in valued.iter().filter_map(|valued| valued.estimate.as_ref().err()) {
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+    }
+    for error in errors {
+        warn(&format!("no value, since {error}"), &|valued| valued.estimate.as_ref().err() == Some(error));
+    }
+    let mut among = |what: &str, test: &dyn Fn(&Estimate) -> bool| {
+        warn(what, &|valued| valued.estimate.as_ref().is_ok_and(test));
     };
-    warn(
-        shown.iter().filter(|valued| valued.estimate.is_err()).map(|valued| valued.label.as_str()).collect(),
-        "no round can be used",
-    );
-    warn(
-        named(&|estimate| estimate.effective_sample_size < FEW_ROUNDS),
-        "fewer than 100 effective rounds, the interval is too narrow if anything",
-    );
-    warn(
-        named(&|estimate| estimate.standard_error <= 0.0),
-        "all rewards used are alike, which is no certainty",
-    );
-    warn(
-        named(&|estimate| estimate.outside_support > 0),
-        "arms that the log never shows in a segment are left out of the value",
-    );
+    among("fewer than 100 effective rounds, the interval is too narrow if anything", &|estimate| {
+        estimate.effective_sample_size < FEW_ROUNDS
+    });
+    among("all rewards used are alike, which is no certainty", &|estimate| estimate.standard_error <= 0.0);
+    among("arms that the log never shows in a segment are left out of the value", &|estimate| {
+        estimate.outside_support > 0
+    });
+    let restricted =
+        log.rounds().iter().filter(|round| round.eligible.as_ref().is_some_and(|set| !set.is_all())).count();
+    if restricted > 0 {
+        warnings.push(format!(
+            "{} allowed only some arms; where a fixed arm was not allowed, its value has an even draw over those \
+             that were",
+            counted(restricted, "round")
+        ));
+    }
+    warnings
 }
 
 /// Name, value, interval, standard error, rounds used.
-fn row(valued: &Valued, decimals: usize) -> [String; 5] {
+fn row(valued: &Valued, digits: Digits) -> [String; 5] {
     let name = shortened(&plain(&valued.label));
     let Ok(Estimate { value, standard_error, interval: (lower, upper), used, .. }) = valued.estimate else {
         return [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "0".to_owned()];
     };
-    let number =
-        |number: f64| if number.is_finite() { format!("{number:.decimals$}") } else { "-".to_owned() };
+    let number = |number: f64| if number.is_finite() { digits.print(number) } else { "-".to_owned() };
     let interval = match lower.is_finite() && upper.is_finite() {
         true => format!("{} to {}", number(lower), number(upper)),
         false => "-".to_owned(),
@@ -171,11 +209,31 @@ fn align(text: &mut String, rows: &[[String; 5]]) {
     }
 }
 
-/// Decimals that leave five digits of the largest reward, at least as many as for a rate.
-fn decimals(log: &Log) -> usize {
-    let (minimum, maximum) = log.reward_kind().range();
-    let whole_digits = minimum.abs().max(maximum.abs()).log10().max(0.0).floor();
-    5_usize.saturating_sub(whole_digits as usize)
+/// How numbers of a log's unit are printed.
+#[derive(Clone, Copy)]
+enum Digits {
+    /// With so many decimals.
+    Decimals(usize),
+    /// With an exponent, where decimals would take more room than a table has.
+    Exponent,
+}
+
+impl Digits {
+    /// Six digits of the range of rewards: five decimals for a rate.
+    fn of(log: &Log) -> Self {
+        let (minimum, maximum) = log.reward_kind().range();
+        match (maximum - minimum).log10().floor() {
+            magnitude @ -9.0..15.0 => Self::Decimals((5.0 - magnitude).max(0.0) as usize),
+            _ => Self::Exponent,
+        }
+    }
+
+    fn print(self, number: f64) -> String {
+        match self {
+            Self::Decimals(decimals) => format!("{number:.decimals$}"),
+            Self::Exponent => format!("{number:.5e}"),
+        }
+    }
 }
 
 fn counted(count: usize, what: &str) -> String {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 
 use flate2::bufread::MultiGzDecoder;
+use serde::Serialize;
 use tactful::evaluation::csv::Columns;
 use tactful::evaluation::{FromJournal, Log};
 use tactful::journal::JournalReader;
@@ -12,11 +13,45 @@ use crate::Failure;
 use crate::arguments::Replay;
 use crate::progress::{Progress, Watched};
 
-/// A log, with what is to be said of how it was read.
+/// A log, with what of the file is not in it.
 pub(crate) struct Source {
     pub(crate) log: Log,
-    pub(crate) remarks: Vec<String>,
+    pub(crate) left_out: LeftOut,
 }
+
+/// What of a journal is not in its log; of a CSV file nothing is left out.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct LeftOut {
+    /// Decisions without an outcome.
+    pending: usize,
+    /// Outcomes without a decision.
+    stray: usize,
+    /// Outcomes after the first of a decision.
+    repeated: usize,
+    /// The number of the last line, if it was torn off.
+    torn_line: Option<u64>,
+}
+
+impl LeftOut {
+    /// For people, one remark for each kind.
+    pub(crate) fn remarks(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        let mut remark = |count: usize, one: &str, many: &str| match count {
+            0 => {}
+            1 => remarks.push(format!("left out: 1 {one}")),
+            _ => remarks.push(format!("left out: {count} {many}")),
+        };
+        remark(self.pending, "decision that has no outcome yet", "decisions that have no outcome yet");
+        let stray = "of decisions that are not in the journal";
+        remark(self.stray, "outcome of a decision that is not in the journal", &format!("outcomes {stray}"));
+        remark(self.repeated, "second outcome of a decision", "further outcomes of decisions that have one");
+        remarks.extend(self.torn_line.map(|line| format!("left out: line {line}, which was torn off")));
+        remarks
+    }
+}
+
+/// The byte-order mark that some editors put before UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads the file of a replay.
 pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
@@ -25,10 +60,17 @@ pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
     let file = File::open(&replay.file).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let mut unpacked = unpacked(Watched::new(file, Progress::new("reading", bytes))).map_err(failed)?;
-    // A journal is JSON Lines, whose first byte is a brace; no CSV header begins with one.
+    // A journal is JSON Lines, whose first byte is a brace, perhaps behind a byte-order mark; no CSV header begins
+    // with one.
     let mut first = Vec::new();
     unpacked.by_ref().take(1).read_to_end(&mut first).map_err(failed)?;
-    let journal = first == b"{";
+    if first == MARK[..1] {
+        unpacked.by_ref().take(3).read_to_end(&mut first).map_err(failed)?;
+        if first.starts_with(MARK) {
+            first.drain(..MARK.len());
+        }
+    }
+    let journal = first.starts_with(b"{");
     let whole = Cursor::new(first).chain(unpacked);
     if journal { read_journal(replay, &name, BufReader::new(whole)) } else { read_csv(replay, &name, whole) }
 }
@@ -48,19 +90,15 @@ fn read_journal(replay: &Replay, name: &str, source: impl std::io::BufRead) -> R
     let reader = JournalReader::new(source).map_err(|error| failed(&error))?;
     let read = Log::from_journal(reader).map_err(|error| failed(&error))?;
     let FromJournal { log, pending, stray, repeated, torn, .. } = read;
-    let mut remarks = Vec::new();
-    let mut remark = |count: usize, what: &str| {
-        if count > 0 {
-            remarks.push(format!("left out: {count} {what}"));
-        }
-    };
-    remark(pending, "decisions that have no outcome yet");
-    remark(stray, "outcomes of decisions that are not in the journal");
-    remark(repeated, "second outcomes of decisions");
-    if let Some(torn) = torn {
-        remarks.push(format!("left out: line {}, which was torn off", torn.line));
+    let left_out = LeftOut { pending, stray, repeated, torn_line: torn.map(|torn| torn.line) };
+    if log.rounds().is_empty() {
+        let remarks = left_out.remarks();
+        let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
+        return Err(Failure::new(format_args!(
+            "{name}: no decision has an outcome, so there is nothing to replay{remarks}"
+        )));
     }
-    Ok(Source { log, remarks })
+    Ok(Source { log, left_out })
 }
 
 fn read_csv(replay: &Replay, name: &str, source: impl Read) -> Result<Source, Failure> {
@@ -75,7 +113,7 @@ fn read_csv(replay: &Replay, name: &str, source: impl Read) -> Result<Source, Fa
         None => return Err(needed("--propensity COL or --uniform")),
     }
     let log = columns.read(source, name).map_err(Failure::new)?;
-    Ok(Source { log, remarks: Vec::new() })
+    Ok(Source { log, left_out: LeftOut::default() })
 }
 
 /// The bytes themselves, or what they unpack to if they begin like gzip (RFC 1952).

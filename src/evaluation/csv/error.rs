@@ -44,7 +44,11 @@ pub enum CsvFault {
         fields: usize,
         /// Fields in the header.
         header: usize,
+        /// Whether a field holds a line break, as it does where a quote is not closed before the next one.
+        breaks: bool,
     },
+    /// The file ends within a quoted field.
+    OpenQuote,
     /// A row is longer than [`Columns::MAX_ROW`].
     LongRow,
     /// A field is not UTF-8.
@@ -133,7 +137,12 @@ impl fmt::Display for CsvFault {
             Self::NoColumn { known } => write!(f, "there is no such column; there are {known:?}"),
             Self::AmbiguousColumn => f.write_str("the header has this column more than once"),
             Self::ColumnTwice => f.write_str("the column is given two roles"),
-            Self::Fields { fields, header } => write!(f, "{fields} fields where the header has {header}"),
+            Self::Fields { fields, header, breaks } => {
+                let plural = if *fields == 1 { "" } else { "s" };
+                let hint = if *breaks { "; is a quote not closed?" } else { "" };
+                write!(f, "{fields} field{plural} where the header has {header}{hint}")
+            }
+            Self::OpenQuote => f.write_str("a quote is not closed before the end of the file"),
             Self::LongRow => {
                 write!(f, "the row is longer than {} bytes; is a quote not closed?", Columns::MAX_ROW)
             }

@@ -57,9 +57,14 @@ impl<'a> Rows<'a> {
         let within = self.record.as_slice().iter().filter(|&&byte| byte == b'\n').count() as u64;
         let own = u64::from(!self.ration.ended.get());
         self.line = self.reader.position().line().saturating_sub(own + within);
+        // A row that has its line end ends there, unless the line end is quoted.
+        let terminated = matches!(self.reader.get_ref().last, Some(b'\n' | b'\r'));
+        if self.ration.ended.get() && terminated {
+            return Err(Fault::row(self.line, CsvFault::OpenQuote));
+        }
         let (fields, header) = (self.record.len(), *self.header.get_or_insert(self.record.len()));
         if fields != header {
-            return Err(Fault::row(self.line, CsvFault::Fields { fields, header }));
+            return Err(Fault::row(self.line, CsvFault::Fields { fields, header, breaks: within > 0 }));
         }
         Ok(true)
     }

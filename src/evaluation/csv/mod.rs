@@ -85,7 +85,7 @@ impl Columns {
     ///
     /// The first row is the header. Fields are separated by what separates the header: comma, semicolon or tab,
     /// whichever it has most of outside quotes. A byte-order mark is passed over, lines may end in LF or CRLF,
-    /// quotes are doubled inside quotes. The levels of arms and segments are the values of their columns in
+    /// quotes are doubled inside quotes. Spaces around the name of a column need not be given. The levels of arms and segments are the values of their columns in
     /// ascending order of their bytes, so that the same rows in another order give the same arms; an empty value
     /// is the level `(empty)`. Rewards are binary if all are 0 or 1, else real with the least and greatest of the
     /// file as their range.
@@ -200,7 +200,10 @@ impl Places {
         let header = header.map_err(|_| Fault::row(line, CsvFault::NotUtf8))?;
         let mut taken = Vec::new();
         let mut place = |name: &str| {
-            let mut found = header.iter().enumerate().filter(|&(_, &field)| field == name);
+            // As it is written; if there is none, but for spaces around it, as numbers may have them.
+            let exact = header.contains(&name);
+            let is = |field: &str| if exact { field == name } else { field.trim() == name.trim() };
+            let mut found = header.iter().enumerate().filter(|&(_, &field)| is(field));
             let known = || header.iter().take(50).map(|&field| field.to_owned()).collect();
             let (position, _) = found.next().ok_or_else(|| CsvFault::NoColumn { known: known() })?;
             if found.next().is_some() {
