@@ -5,7 +5,6 @@ use crate::belief::Beta;
 use crate::plan::{Plan, SegmentPlans};
 use crate::policy::{Observes, View};
 use crate::segment::SegmentId;
-use crate::statistics::ArmStatistics;
 
 use super::{Bandit, posterior};
 
@@ -36,20 +35,38 @@ impl Bandit {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
-        let arms: Vec<ArmId> = eligible.iter().collect();
-        let statistics: Vec<ArmStatistics> = arms.iter().map(|&arm| self.cells.read(segment, arm)).collect();
+        let arms = arms_of(eligible);
+        let statistics = self.cells.read_each(segment, &arms);
         let posteriors: Vec<Beta> = statistics.iter().map(|&arm| posterior(self.prior, arm)).collect();
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
 
         let outcomes = || statistics.iter().map(|arm| arm.returned()).sum::<u64>();
         let selections = || statistics.iter().map(|arm| arm.issued()).sum::<u64>();
-        let due_at = match self.policy.observes() {
+        // Events are those of the segment, so what is known is counted as the segment's where that is more: else a set
+        // of arms that are seldom tried would be due at every event of the others.
+        let due_after = |known: u64| events.saturating_add(self.cadence.wait(known.max(events), arms.len()));
+        let due_at = match self.observes {
             Observes::Nothing => u64::MAX,
-            Observes::Outcomes => events.saturating_add(self.cadence.wait(outcomes(), arms.len())),
-            Observes::Selections => {
-                events.saturating_add(self.cadence.wait(outcomes() + selections(), arms.len()))
-            }
+            Observes::Outcomes => due_after(outcomes()),
+            Observes::Selections => due_after(outcomes() + selections()),
         };
         Plan::new(eligible.clone(), &probabilities, self.exploration).scheduled(due_at)
     }
+}
+
+/// The arms of a set, ascending; most sets are whole words of arms.
+fn arms_of(eligible: &Eligibility) -> Vec<ArmId> {
+    let mut arms = Vec::with_capacity(eligible.len());
+    for (first, &word) in (0..).step_by(64).zip(eligible.words()) {
+        if word == u64::MAX {
+            arms.extend((first..first + 64).map(ArmId::new));
+            continue;
+        }
+        let mut left = word;
+        while left != 0 {
+            arms.push(ArmId::new(first + left.trailing_zeros()));
+            left &= left - 1;
+        }
+    }
+    arms
 }

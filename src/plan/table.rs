@@ -11,6 +11,8 @@
 //! Rounding moves the even part by at most K·N units, relative to all: 2⁻¹³ for 2²⁰ arms that all contend, below
 //! 10⁻⁷ for 30,000.
 
+use std::borrow::Cow;
+
 use crate::policy::Probabilities;
 
 /// Units, as a power of two: as many as an `f64` tells apart in [0, 1].
@@ -62,24 +64,10 @@ impl Table {
     /// A table for `arms` eligible arms: probabilities scaled to sum to one, and of the exploration share (in
     /// [0, 1]) an even part for each.
     pub(super) fn new(arms: u32, probabilities: &Probabilities, exploration: f64) -> Self {
-        let sane = |share: f64| if share > 0.0 && share < f64::INFINITY { share } else { 0.0 };
-        let mut contenders: Vec<(u32, f64)> = probabilities
-            .contenders
-            .iter()
-            .map(|&(position, share)| (position, sane(share)))
-            .filter(|&(position, share)| share > 0.0 && position < arms)
-            .collect();
-        // A policy's own mistakes must not turn into a wrong propensity: each position once, ascending.
-        contenders.sort_by_key(|&(position, _)| position);
-        contenders.dedup_by(|later, first| {
-            let same = later.0 == first.0;
-            if same {
-                first.1 += later.1;
-            }
-            same
-        });
+        let contenders = sane_contenders(arms, &probabilities.contenders);
         let even = sane(probabilities.uniform);
-        let total = even + contenders.iter().map(|&(_, share)| share).sum::<f64>();
+        let own_shares = contenders.iter().map(|&(_, share)| share).sum::<f64>();
+        let total = even + own_shares;
         if contenders.is_empty() || !(total < f64::INFINITY) {
             return Self::even(arms);
         }
@@ -92,7 +80,7 @@ impl Table {
         let even_units = (even_height << columns_bits) / u64::from(arms);
 
         let own = height - even_height;
-        let weights = apportion(&contenders, own << columns_bits);
+        let weights = apportion(&contenders, own_shares, own << columns_bits);
         Self {
             cells: fill(&weights, own, even_height, even_units, 1 << columns_bits),
             height_bits,
@@ -172,19 +160,49 @@ fn even_height(arms: u32, columns_bits: u32, height: u64, share: f64) -> u64 {
     steps.clamp(1, height / step) * step
 }
 
-/// Shares of a whole number of units, in proportion: each rounded down, the rest to the largest.
-fn apportion(contenders: &[(u32, f64)], units: u64) -> Vec<(u32, u64)> {
-    let total: f64 = contenders.iter().map(|&(_, share)| share).sum();
+/// A share, or nothing where it is none.
+fn sane(share: f64) -> f64 {
+    if share > 0.0 && share < f64::INFINITY { share } else { 0.0 }
+}
+
+/// Contenders with a positive share each, each once, ascending. A policy's own mistakes must not turn into a wrong
+/// propensity; where it made none, nothing is copied.
+fn sane_contenders(arms: u32, contenders: &[(u32, f64)]) -> Cow<'_, [(u32, f64)]> {
+    let ascending = contenders.is_sorted_by(|(before, _), (after, _)| before < after);
+    let in_range = contenders.last().is_none_or(|&(position, _)| position < arms);
+    if ascending && in_range && contenders.iter().all(|&(_, share)| share > 0.0 && share < f64::INFINITY) {
+        return Cow::Borrowed(contenders);
+    }
+    let mut contenders: Vec<(u32, f64)> = contenders
+        .iter()
+        .map(|&(position, share)| (position, sane(share)))
+        .filter(|&(position, share)| share > 0.0 && position < arms)
+        .collect();
+    contenders.sort_by_key(|&(position, _)| position);
+    contenders.dedup_by(|later, first| {
+        let same = later.0 == first.0;
+        if same {
+            first.1 += later.1;
+        }
+        same
+    });
+    Cow::Owned(contenders)
+}
+
+/// Shares, which sum to `total`, of a whole number of units, in proportion: each rounded down, the rest to the largest.
+fn apportion(contenders: &[(u32, f64)], total: f64, units: u64) -> Vec<(u32, u64)> {
+    // One division for all; but for tiny totals, whose quotient would overflow, by the greatest that does not.
+    let scale = (units as f64 / total).min(f64::MAX);
     let mut left = units;
-    let mut largest = 0;
+    let (mut largest, mut largest_share) = (0, 0.0);
     let mut weights = Vec::with_capacity(contenders.len());
     for (number, &(position, share)) in contenders.iter().enumerate() {
-        // Rounding of the quotient could add up to a few units too many: never more than are left.
-        let weight = ((share / total * units as f64) as u64).min(left);
+        // Rounding could add up to a few units too many: never more than are left.
+        let weight = ((share * scale) as u64).min(left);
         left -= weight;
         weights.push((position, weight));
-        if share > contenders[largest].1 {
-            largest = number;
+        if share > largest_share {
+            (largest, largest_share) = (number, share);
         }
     }
     weights[largest].1 += left;
@@ -194,32 +212,63 @@ fn apportion(contenders: &[(u32, f64)], units: u64) -> Vec<(u32, u64)> {
 
 /// Vose's filling: a column that is short of `own` units is topped up by a contender that has more.
 fn fill(weights: &[(u32, u64)], own: u64, even_height: u64, even_units: u64, columns: usize) -> Box<[Cell]> {
-    let whole = |number: usize| weights.get(number).map_or(0, |&(_, weight)| weight + even_units);
-    let position = |number: usize| weights.get(number).map_or(0, |&(position, _)| position);
-    let cell = |first: usize, second: usize, first_own: u64| Cell {
-        split: even_height + first_own,
-        first: position(first),
-        second: position(second),
-        first_units: whole(first),
-        second_units: whole(second),
-    };
+    // Columns beyond the contenders have nothing of their own, and are topped up to the brim.
+    let mut left: Vec<u64> = Vec::with_capacity(columns);
+    left.extend(weights.iter().map(|&(_, weight)| weight));
+    left.resize(columns, 0);
+    let mut cells: Vec<Cell> = Vec::with_capacity(columns);
+    let contenders = weights.iter().copied().chain(std::iter::repeat_n((0, 0), columns - weights.len()));
+    cells.extend(contenders.map(|(position, weight)| Cell {
+        split: even_height + own,
+        first: position,
+        second: position,
+        first_units: weight + even_units,
+        second_units: weight + even_units,
+    }));
 
-    let mut left: Vec<u64> = (0..columns).map(|number| weights.get(number).map_or(0, |&(_, w)| w)).collect();
-    let (mut short, mut rich): (Vec<usize>, Vec<usize>) =
-        (0..columns).partition(|&number| left[number] < own);
-    let mut cells: Vec<Cell> = (0..columns).map(|number| cell(number, number, own)).collect();
-    while let Some(taker) = short.pop() {
-        let Some(&giver) = rich.last() else {
+    let (order, first_rich) = short_before_rich(&left, own);
+    let (short, mut rich) = (&order[..first_rich], order[first_rich..].iter().map(|&column| column as usize));
+    let mut top_up = |left: &mut [u64], taker: usize, giver: usize| {
+        let (second, weight) = weights[giver];
+        let cell = &mut cells[taker];
+        (cell.split, cell.second, cell.second_units) =
+            (even_height + left[taker], second, weight + even_units);
+        left[giver] -= own - left[taker];
+    };
+    let mut next_rich = || {
+        let Some(column) = rich.next() else {
             unreachable!("columns × own units are given out, so a short column means a rich one")
         };
-        cells[taker] = cell(taker, giver, left[taker]);
-        left[giver] -= own - left[taker];
-        if left[giver] < own {
-            rich.pop();
-            short.push(giver);
+        column
+    };
+    if !short.is_empty() {
+        let mut giver = next_rich();
+        for &taker in short {
+            top_up(&mut left, taker as usize, giver);
+            // Who has given too much is short itself.
+            while left[giver] < own {
+                let taker = giver;
+                giver = next_rich();
+                top_up(&mut left, taker, giver);
+            }
         }
     }
     cells.into()
+}
+
+/// The columns, those that are short of `own` units before those that are not, and the number of the former.
+///
+/// Without a branch: which column is short is a coin toss, and a wrong guess would cost more than all the rest.
+fn short_before_rich(left: &[u64], own: u64) -> (Vec<u32>, usize) {
+    let mut order = vec![0; left.len()];
+    let (mut front, mut back) = (0, left.len());
+    for (column, &left) in left.iter().enumerate() {
+        let short = left < own;
+        back -= usize::from(!short);
+        order[if short { front } else { back }] = column as u32;
+        front += usize::from(short);
+    }
+    (order, front)
 }
 
 #[cfg(test)]

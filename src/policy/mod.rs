@@ -135,11 +135,11 @@ impl Probabilities {
     /// One share per position.
     #[must_use]
     pub fn dense(shares: &[f64]) -> Self {
-        let contenders = shares.iter().enumerate().filter(|&(_, &share)| share > 0.0);
-        Self {
-            uniform: 0.0,
-            contenders: contenders.map(|(position, &share)| (position as u32, share)).collect(),
-        }
+        // Room for all: most shares of a policy that gives one to each arm are positive.
+        let mut contenders = Vec::with_capacity(shares.len());
+        let positive = (0..).zip(shares.iter().copied()).filter(|&(_, share)| share > 0.0);
+        contenders.extend(positive);
+        Self { uniform: 0.0, contenders }
     }
 }
 

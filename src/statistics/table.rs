@@ -121,14 +121,39 @@ impl<C: Cell> Table<C> {
     /// The cell of an arm in a segment, if it is there.
     fn get(&self, segment: SegmentId, arm: ArmId) -> Option<&C> {
         let index = arm.index();
-        let block = match self.segments[segment.index()].get()? {
-            Root::Small(block) => block,
+        Some(&self.block(segment, arm)?.0[index / PAGE % BLOCK].get()?.0[index % PAGE])
+    }
+
+    /// The block of an arm in a segment, if it is there.
+    fn block(&self, segment: SegmentId, arm: ArmId) -> Option<&Block<C>> {
+        let index = arm.index();
+        match self.segments[segment.index()].get()? {
+            Root::Small(block) => Some(block),
             Root::Large(groups) => {
                 let group = groups[index / (PAGE * BLOCK * GROUP)].get()?;
-                group.0[index / (PAGE * BLOCK) % GROUP].get()?
+                group.0[index / (PAGE * BLOCK) % GROUP].get()
             }
-        };
-        Some(&block.0[index / PAGE % BLOCK].get()?.0[index % PAGE])
+        }
+    }
+
+    /// What is known of these arms, which ascend: each block and page is looked up once.
+    fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
+        let mut known = Vec::with_capacity(arms.len());
+        let block = |arm: &ArmId| arm.index() / (PAGE * BLOCK);
+        let page = |arm: &ArmId| arm.index() / PAGE % BLOCK;
+        for in_block in arms.chunk_by(|before, after| block(before) == block(after)) {
+            let Some(pages) = self.block(segment, in_block[0]) else {
+                known.resize(known.len() + in_block.len(), ArmStatistics::default());
+                continue;
+            };
+            for in_page in in_block.chunk_by(|before, after| page(before) == page(after)) {
+                match pages.0[page(&in_page[0])].get() {
+                    Some(cells) => known.extend(in_page.iter().map(|arm| cells.0[arm.index() % PAGE].read())),
+                    None => known.resize(known.len() + in_page.len(), ArmStatistics::default()),
+                }
+            }
+        }
+        known
     }
 }
 
@@ -184,6 +209,11 @@ impl Cells {
                 cells.for_each(|(arm, cell)| visit(segment, ArmId::new(arm), cell.read()));
             }
         });
+    }
+
+    /// What is known of these arms, which ascend, in a segment; touches nothing.
+    pub(crate) fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
+        each_kind!(self, table => table.read_each(segment, arms))
     }
 
     /// Adds what was counted elsewhere; the caller has made sure that it fits.

@@ -1,6 +1,7 @@
 //! Equal posteriors are one class, computed once.
 
 use super::super::Beta;
+use super::tolerance::Tolerance;
 
 /// The different posteriors among those given, with how many arms share each.
 #[derive(Clone, Debug, Default)]
@@ -31,7 +32,8 @@ impl Classes {
     ///
     /// The cache is direct-mapped: two posteriors that hash alike displace each other, and one that comes back finds its
     /// class gone and founds another. That costs time, never accuracy: equal classes get equal probabilities, because
-    /// those depend on the shapes and on the product over all classes only.
+    /// those depend on the shapes and on the product over all classes only. But few different posteriors are promised
+    /// more digits, so while the classes are few they are never founded twice.
     pub(super) fn fill(&mut self, posteriors: &[Beta]) {
         self.alpha.clear();
         self.beta.clear();
@@ -44,22 +46,36 @@ impl Classes {
         self.slots.resize(slots, EMPTY);
         for posterior in posteriors {
             let (alpha, beta) = (posterior.alpha(), posterior.beta());
-            let slot = &mut self.slots[hash(alpha, beta, shift)];
-            let mut class = *slot as usize;
-            let known = class < self.alpha.len()
-                && self.alpha[class].to_bits() == alpha.to_bits()
-                && self.beta[class].to_bits() == beta.to_bits();
-            if known {
-                self.size[class] += 1.0;
-            } else {
-                class = self.alpha.len();
-                *slot = class as u32;
-                self.alpha.push(alpha);
-                self.beta.push(beta);
-                self.size.push(1.0);
-            }
+            let slot = hash(alpha, beta, shift);
+            let class = match self.slots[slot] as usize {
+                class if self.is(class, alpha, beta) => class,
+                _ => self.find_or_found(alpha, beta),
+            };
+            self.slots[slot] = class as u32;
+            self.size[class] += 1.0;
             self.of.push(class as u32);
         }
+    }
+
+    /// Whether a class has these shapes.
+    fn is(&self, class: usize, alpha: f64, beta: f64) -> bool {
+        class < self.alpha.len()
+            && self.alpha[class].to_bits() == alpha.to_bits()
+            && self.beta[class].to_bits() == beta.to_bits()
+    }
+
+    /// The class of shapes that the cache does not know: while there are few all are asked, else there is a new one.
+    fn find_or_found(&mut self, alpha: f64, beta: f64) -> usize {
+        let classes = self.alpha.len();
+        if classes <= Tolerance::FEW
+            && let Some(class) = (0..classes).find(|&class| self.is(class, alpha, beta))
+        {
+            return class;
+        }
+        self.alpha.push(alpha);
+        self.beta.push(beta);
+        self.size.push(0.0);
+        classes
     }
 
     /// The number of classes.

@@ -1,8 +1,9 @@
 //! The march: panels from right to left, until no arm can be best any more.
 
 use super::classes::Classes;
-use super::elementary::{exp, ln, ln_1p};
-use super::panel::{Block, LANES, Measured, NODES, PLACES, Panel};
+use super::elementary::{floor_of_ln, rough_ln, rough_ln_1p};
+use super::panel::{Block, LANES, Measured, Panel};
+use super::rule::{NODES, PLACES};
 use super::tolerance::Tolerance;
 use super::waiting::{Edge, Moved, Tail, Waiting};
 
@@ -46,7 +47,8 @@ impl March {
     /// Fills the probabilities of one arm of each class of being the best of `arms` arms.
     pub(super) fn run(&mut self, classes: &Classes, arms: usize, probabilities: &mut Vec<f64>) {
         let tolerance = Tolerance::for_classes(classes.len());
-        let log_threshold = ln(tolerance.join / arms as f64);
+        // Rounded down: the bound stays a bound.
+        let log_threshold = floor_of_ln(tolerance.join / arms as f64);
         self.blocks.clear();
         self.order.clear();
         let reference = self.waiting.fill(classes);
@@ -55,12 +57,15 @@ impl March {
         let mut greatest_n = self.waiting.find_joining(&edge, log_threshold);
         let (mut product, mut width) = (1.0, f64::INFINITY);
         for _ in 0..MOST_PANELS {
-            let wish = (tolerance.deviations / (greatest_n * edge.point.variance()).sqrt())
-                .min(tolerance.widest.max(tolerance.widest_in_tails * ln(edge.point.x / edge.point.q).abs()))
+            let fallen = -rough_ln(product);
+            let deviations = tolerance.deviations * (1.0 + tolerance.relief * fallen);
+            let logit = rough_ln(edge.point.x / edge.point.q).abs();
+            let wish = (deviations / (greatest_n * edge.point.variance()).sqrt())
+                .min(tolerance.widest.max(tolerance.widest_in_tails * logit))
                 .min(WIDENING * width)
-                .min(growth.width(product, &tolerance));
+                .min(growth.width(fallen, rough_ln(product / tolerance.left), &tolerance));
             let mut left;
-            (width, left) = self.fit(&edge, wish, &mut greatest_n, &tolerance, log_threshold);
+            (width, left) = self.fit(&edge, wish, &mut greatest_n, deviations, log_threshold);
             product = self.waiting.join(&edge, product, &mut self.blocks, &mut self.order);
             for trial in 1.. {
                 let panel = Panel::new(edge.point, width);
@@ -89,7 +94,7 @@ impl March {
         edge: &Edge,
         wish: f64,
         greatest_n: &mut f64,
-        tolerance: &Tolerance,
+        deviations: f64,
         log_threshold: f64,
     ) -> (f64, Moved) {
         let mut width = wish;
@@ -98,7 +103,7 @@ impl March {
             let joining_n = self.waiting.find_joining(&left.edge, log_threshold);
             let n = if joining_n > *greatest_n { joining_n } else { *greatest_n };
             // The larger curvature: from one edge alone, the panel would hide the drop of a density near 1.
-            let need = tolerance.deviations / (n * left.edge.point.greatest_variance(edge.point)).sqrt();
+            let need = deviations / (n * left.edge.point.greatest_variance(edge.point)).sqrt();
             if width <= 1.25 * need {
                 *greatest_n = n;
                 return (width, left);
@@ -143,17 +148,21 @@ impl Growth {
     /// Extrapolated to the left edge of a panel from the two nodes nearest to it.
     fn at_left(measured: &Measured, width: f64) -> Growth {
         let (near, far) = (measured.hazard[NODES - 1], measured.hazard[NODES - 3]);
-        let slope = ln(near / far) / (width * (PLACES[NODES - 1] - PLACES[NODES - 3]));
+        let slope = rough_ln(near / far) / (width * (PLACES[NODES - 1] - PLACES[NODES - 3]));
         // A hazard that hardly grows would divide zero by zero.
         let acceleration = slope.max(1e-3);
-        let hazard = near * exp(acceleration * width * (1.0 - PLACES[NODES - 1]));
-        Growth { hazard, acceleration }
+        let grown = acceleration * width * (1.0 - PLACES[NODES - 1]);
+        Growth { hazard: near * (1.0 + grown), acceleration }
     }
 
-    /// The width of a panel that the product, falling ever faster towards the left, lets be integrated well.
-    fn width(&self, product: f64, tolerance: &Tolerance) -> f64 {
+    /// The width of a panel that the product, falling ever faster towards the left, lets be integrated well, when its
+    /// logarithm has fallen by `fallen` and has `ahead` still to fall.
+    fn width(&self, fallen: f64, ahead: f64, tolerance: &Tolerance) -> f64 {
         // The less is left of the product, the less precisely its fall needs to be known.
-        let width = self.width_of_fall(tolerance.fall * (1.0 - 0.15 * ln(product)));
+        let bearable = tolerance.fall * (1.0 + 0.15 * fallen);
+        // The last panel may fall further: where the product is nearly nothing, so is what is missed.
+        let last = tolerance.overshoot * ahead.max(1.0);
+        let width = self.width_of_fall(if last < 2.0 * bearable { last } else { bearable });
         // A panel may stay where the product is nearly constant; else the hazard must not grow too much within it.
         let grown = tolerance.growth / self.acceleration;
         if width <= grown { width } else { grown.max(self.width_of_fall(QUIET)).min(width) }
@@ -161,7 +170,7 @@ impl Growth {
 
     /// The width within which the logarithm of the product falls by about `fall`.
     fn width_of_fall(&self, fall: f64) -> f64 {
-        ln_1p(fall * self.acceleration / self.hazard) / self.acceleration
+        rough_ln_1p(fall * self.acceleration / self.hazard) / self.acceleration
     }
 }
 
@@ -171,7 +180,7 @@ impl Growth {
 /// of a narrow arm whose tail is dwarfed by that of a wide one, a step could leap over the whole narrow arm.
 fn right_edge(waiting: &Waiting, reference: Edge, tolerance: &Tolerance) -> (Edge, Tail) {
     let (least, most) = tolerance.start;
-    let target = 0.5 * (ln(least) + ln(most));
+    let target = (least * most).sqrt();
     let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
     let (mut edge, mut step) = (reference, 0.0_f64);
     let mut tail = waiting.tail(&edge);
@@ -183,7 +192,7 @@ fn right_edge(waiting: &Waiting, reference: Edge, tolerance: &Tolerance) -> (Edg
         } else {
             break;
         }
-        let newton = step + (ln(tail.survival) - target) * tail.survival / tail.hazard;
+        let newton = step + rough_ln(tail.survival / target) * tail.survival / tail.hazard;
         step = if newton > low && newton < high {
             newton
         } else if low > f64::NEG_INFINITY && high < f64::INFINITY {

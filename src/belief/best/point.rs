@@ -66,16 +66,20 @@ impl Point {
         shift
     }
 
-    /// The point one step away.
-    pub(super) fn moved(self, step: f64) -> Point {
+    /// The point one step away, and what the step does to ln x and ln q.
+    pub(super) fn moved(self, step: f64) -> (Point, Shift<1>) {
         if self.x < 0.5 {
             let (factor, growth) = exp_and_expm1(step);
             let scale = 1.0 + self.x * growth;
-            Point { x: self.x * factor / scale, q: self.q / scale }
+            let v = -ln_1p(self.x * growth);
+            let point = Point { x: self.x * factor / scale, q: self.q / scale };
+            (point, Shift { u: [v + step], v: [v] })
         } else {
             let (factor, growth) = exp_and_expm1(-step);
             let scale = 1.0 + self.q * growth;
-            Point { x: self.x / scale, q: self.q * factor / scale }
+            let u = -ln_1p(self.q * growth);
+            let point = Point { x: self.x / scale, q: self.q * factor / scale };
+            (point, Shift { u: [u], v: [u - step] })
         }
     }
 }

@@ -8,13 +8,19 @@
 pub(super) struct Tolerance {
     /// Widest panel, in standard deviations (in the logit) of the narrowest arm that has joined.
     pub(super) deviations: f64,
+    /// How much wider it may be, in parts, for each e-folding that the product has fallen: the less is left, the less
+    /// precisely it need be known.
+    pub(super) relief: f64,
     /// Widest panel near the middle, in the logit: the logistic function has poles at ±πi.
     pub(super) widest: f64,
     /// Widest panel in the tails, relative to the logit: so far away are the poles, and the densities are plain
     /// exponentials there.
     pub(super) widest_in_tails: f64,
-    /// Greatest fall of the logarithm of the product of distribution functions within one panel.
+    /// Greatest fall of the logarithm of the product of distribution functions within one panel, as foreseen.
     pub(super) fall: f64,
+    /// How much more than is left to fall the last panel aims at, as a factor: the hazard grows ever more slowly, so
+    /// what is foreseen is more than what comes.
+    pub(super) overshoot: f64,
     /// Greatest growth of the logarithm of the hazard (the rate of that fall) within one panel, once the fall has begun.
     pub(super) growth: f64,
     /// The sum of upper tails at which the march may start: least and greatest.
@@ -30,15 +36,17 @@ pub(super) struct Tolerance {
 impl Tolerance {
     /// Total variation below 10⁻⁶, for any number of arms.
     ///
-    /// The widths are a cliff, not a slope: an eight-point panel of 3.5 deviations integrates a normal density to
-    /// about 10⁻⁷, one of 4.5 only to 10⁻⁴.
+    /// The widths are a cliff, not a slope: with these the largest total variation among ten thousand random instances
+    /// is 4·10⁻⁷; with `widest` at 2.8 and 0.6 in the tails it is 5·10⁻⁶. Chosen together, by the fewest panels.
     pub(super) const STANDARD: Tolerance = Tolerance {
-        deviations: 3.5,
-        widest: 2.0,
-        widest_in_tails: 0.4,
-        fall: 10.0,
-        growth: 7.5,
-        start: (1e-8, 4e-6),
+        deviations: 4.5,
+        relief: 0.06,
+        widest: 2.2,
+        widest_in_tails: 0.45,
+        fall: 12.0,
+        overshoot: 1.8,
+        growth: 14.0,
+        start: (1e-7, 1e-5),
         join: 2e-7,
         left: 1e-7,
         check: 2e-7,
@@ -46,19 +54,21 @@ impl Tolerance {
 
     /// Absolute error below 10⁻⁹, for a few arms, where a panel costs little.
     pub(super) const FINE: Tolerance = Tolerance {
-        deviations: 1.75,
-        widest: 1.5,
-        widest_in_tails: 0.2,
-        fall: 5.0,
-        growth: 4.0,
-        start: (1e-13, 1e-9),
+        deviations: 2.4,
+        relief: 0.03,
+        widest: 1.8,
+        widest_in_tails: 0.25,
+        fall: 7.0,
+        overshoot: 1.4,
+        growth: 6.0,
+        start: (1e-12, 1e-9),
         join: 1e-11,
         left: 1e-10,
         check: 2e-10,
     };
 
     /// Up to so many different posteriors the fine setting is used.
-    const FEW: usize = 8;
+    pub(super) const FEW: usize = 8;
 
     /// The setting for so many different posteriors.
     pub(super) fn for_classes(classes: usize) -> Tolerance {

@@ -70,13 +70,8 @@ impl Edge {
 
     /// The edge one step away.
     pub(super) fn moved(&self, step: f64) -> Moved {
-        let shift = self.point.shift(&[step]);
-        let edge = Edge {
-            point: self.point.moved(step),
-            u: self.u + shift.u[0],
-            v: self.v + shift.v[0],
-            way: self.way + step.abs(),
-        };
+        let (point, shift) = self.point.moved(step);
+        let edge = Edge { point, u: self.u + shift.u[0], v: self.v + shift.v[0], way: self.way + step.abs() };
         Moved { edge, shift }
     }
 }
