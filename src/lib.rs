@@ -64,6 +64,8 @@
 
 #![warn(clippy::unwrap_used, clippy::float_cmp)]
 
+mod sync;
+
 pub mod arm;
 pub mod segment;
 
@@ -90,8 +92,6 @@ pub mod bandit;
 pub mod evaluation;
 
 pub mod simulation;
-
-mod sync;
 
 pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
 pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
