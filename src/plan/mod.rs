@@ -84,6 +84,7 @@ impl Plan {
     }
 
     /// Draws an arm: the upper 53 bits of a random word decide.
+    #[inline]
     pub(crate) fn draw(&self, word: u64) -> Drawn {
         let (position, units) = self.table.draw(word);
         Drawn { arm: self.arm(position), units }
@@ -128,6 +129,7 @@ impl Plan {
     }
 
     /// Notes that the plan is in use, so that it is worth replacing when it is due.
+    #[inline]
     pub(crate) fn touch(&self) {
         // A load first, because a plan is drawn from far more often than made: the line stays shared. Relaxed: a
         // lost note costs one computation, nothing else.
@@ -146,15 +148,19 @@ impl Plan {
         self.retired.store(true, Ordering::Release);
     }
 
+    #[inline]
     pub(crate) fn is_retired(&self) -> bool {
         self.retired.load(Ordering::Acquire)
     }
 
     /// The eligible arm at a position.
+    #[inline]
     fn arm(&self, position: u32) -> ArmId {
-        if self.ranks.is_empty() {
-            return ArmId::new(position);
-        }
+        if self.ranks.is_empty() { ArmId::new(position) } else { self.ranked(position) }
+    }
+
+    /// The arm at a position where not every arm is eligible.
+    fn ranked(&self, position: u32) -> ArmId {
         let group = self.ranks.partition_point(|&rank| rank <= position) - 1;
         let mut left = position - self.ranks[group];
         for (word, &bits) in self.eligible.words().iter().enumerate().skip(group * GROUP) {

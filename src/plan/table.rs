@@ -106,6 +106,7 @@ impl Table {
     }
 
     /// A position and its whole probability in units, from the upper 53 bits of a random word.
+    #[inline]
     pub(super) fn draw(&self, word: u64) -> (u32, u64) {
         let point = word >> (64 - UNIT_BITS);
         let column = point >> self.height_bits;
