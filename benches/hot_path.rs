@@ -214,6 +214,43 @@ fn mixed(c: &mut Criterion) {
     group.finish();
 }
 
+/// Handles of one and of two threads, each with a segment of its own, and the same rewarding what they select: wall time
+/// for as many calls on each thread, so that perfect scaling shows the same figure twice.
+fn distant_segments(c: &mut Criterion) {
+    let mut group = c.benchmark_group("distant segments");
+    let space = ArmSpace::builder().dimension("arm", (0..1_024).map(|arm| arm.to_string())).build().unwrap();
+    let segments = Segments::builder().attribute("segment", ["0", "1"]).build().unwrap();
+    let bandit = Bandit::builder(space, segments).build().unwrap();
+    let all = bandit.arms().all();
+    for threads in [1_u32, 2] {
+        for rewarding in [false, true] {
+            let name = if rewarding { "select and reward" } else { "select" };
+            group.bench_function(BenchmarkId::new(name, threads), |b| {
+                b.iter_custom(|iterations| {
+                    let work = |thread: u32| {
+                        let mut selector =
+                            bandit.selector(Xoshiro256PlusPlus::seed_from_u64(u64::from(thread)));
+                        for _ in 0..iterations {
+                            let decision = selector.select(SegmentId::new(thread), &all).unwrap();
+                            if rewarding {
+                                bandit.reward(&decision, Reward::FAILURE).unwrap();
+                            }
+                            black_box(&decision);
+                        }
+                    };
+                    let start = Instant::now();
+                    std::thread::scope(|scope| {
+                        (1..threads).for_each(|thread| drop(scope.spawn(move || work(thread))));
+                        work(0);
+                    });
+                    start.elapsed()
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
 /// Sealing a decision and opening it again.
 fn token(c: &mut Criterion) {
     let bandit = bandit(16);
@@ -230,6 +267,6 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = select, reward, mixed, token
+    targets = select, reward, mixed, distant_segments, token
 }
 criterion_main!(benches);
