@@ -14,8 +14,9 @@ pub enum Refresh {
     /// The call that made it due, one thread at a time, while all others draw from the old one.
     #[default]
     Inline,
-    /// The host, by calling [`Bandit::refresh`] from a thread or timer of its own. Only the first plan for a
-    /// segment and a set is still computed by the selection that asks for it.
+    /// The host, by calling [`Bandit::refresh`] from a thread or timer of its own. Only a plan that is not there, the
+    /// first for a segment and a set or one that others have pushed out, is still computed by the selection that
+    /// asks for it.
     Manual,
 }
 
@@ -35,7 +36,10 @@ impl Bandit {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
-        let arms = arms_of(eligible);
+        let arms: Vec<ArmId> = match eligible.is_all() {
+            true => (0..eligible.len() as u32).map(ArmId::new).collect(),
+            false => eligible.iter().collect(),
+        };
         let statistics = self.cells.read_each(segment, &arms);
         let posteriors: Vec<Beta> = statistics.iter().map(|&arm| posterior(self.prior, arm)).collect();
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
@@ -52,21 +56,4 @@ impl Bandit {
         };
         Plan::new(eligible.clone(), &probabilities, self.exploration).scheduled(due_at)
     }
-}
-
-/// The arms of a set, ascending; most sets are whole words of arms.
-fn arms_of(eligible: &Eligibility) -> Vec<ArmId> {
-    let mut arms = Vec::with_capacity(eligible.len());
-    for (first, &word) in (0..).step_by(64).zip(eligible.words()) {
-        if word == u64::MAX {
-            arms.extend((first..first + 64).map(ArmId::new));
-            continue;
-        }
-        let mut left = word;
-        while left != 0 {
-            arms.push(ArmId::new(first + left.trailing_zeros()));
-            left &= left - 1;
-        }
-    }
-    arms
 }

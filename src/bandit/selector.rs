@@ -8,7 +8,6 @@ use crate::arm::Eligibility;
 use crate::decision::Decision;
 use crate::plan::{Plan, SegmentPlans};
 use crate::segment::SegmentId;
-use crate::statistics::Cohort;
 use crate::sync::Arc;
 
 use super::{Bandit, SelectError};
@@ -21,9 +20,9 @@ const WAYS: usize = 4;
 ///
 /// Make one per thread and keep it: a handle that is dropped takes up to 511 unused decision numbers with it.
 ///
-/// It keeps the plans it used last and sees by one load whether they are current; it takes decision numbers in
-/// blocks of 512. It takes no lock, and it allocates
-/// nothing for a segment and set that it knows but for a page of counters at a time.
+/// It keeps the plans it used last and sees by one load whether they are current; it takes decision numbers in blocks
+/// of 512. It takes no lock, and it allocates nothing for a segment and set that it knows but for a page of counters at
+/// a time.
 ///
 /// ```
 /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
@@ -159,5 +158,3 @@ fn shelf(segment: SegmentId, eligible: &Eligibility) -> usize {
     let hash = eligible.digest() ^ u64::from(segment.get()).wrapping_mul(0x9E37_79B9_7F4A_7C15);
     (hash >> (64 - SHELVES.trailing_zeros())) as usize
 }
-
-const _: () = assert!(Cohort::BLOCK > 0, "a block that was reserved holds a number");

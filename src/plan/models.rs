@@ -61,6 +61,11 @@ impl Segment {
         self.plans.with(eligible, || self.compute(eligible), |plan| whole(plan, eligible));
     }
 
+    /// Takes a plan at hand, as a handle does.
+    fn hold(&self, eligible: &Eligibility) -> Arc<Plan> {
+        self.plans.with(eligible, || self.compute(eligible), Arc::clone)
+    }
+
     /// What a reward does.
     fn event(&self) {
         self.counter.fetch_add(1, Ordering::Relaxed);
@@ -91,6 +96,12 @@ fn whole(plan: &Plan, eligible: &Eligibility) {
     });
     // Whole units of 2⁻⁵³, so the sum is exact.
     assert!(sum == 1.0 && (0.49..0.51).contains(&even), "a plan half made");
+}
+
+/// Asserts that a plan at hand is in place still, or says itself that it is old.
+fn current(plan: &Arc<Plan>, mut in_place: impl Iterator<Item = Arc<Plan>>) {
+    let current = in_place.any(|current| Arc::ptr_eq(&current, plan));
+    assert!(current || plan.is_retired(), "an old plan that passes for current");
 }
 
 /// Runs two closures on a thread each and waits for both.
@@ -136,13 +147,8 @@ fn a_plan_at_hand_is_current_until_it_is_retired() {
         segment.draw(&SETS[0]);
         let theirs = Arc::clone(&segment);
         let mut held = None;
-        race(
-            move || theirs.event(),
-            || held = Some(segment.plans.with(&SETS[0], || segment.compute(&SETS[0]), Arc::clone)),
-        );
-        let plan = held.expect("held");
-        let current = segment.plans.in_place().any(|current| Arc::ptr_eq(&current, &plan));
-        assert!(current || plan.is_retired(), "an old plan that passes for current");
+        race(move || theirs.event(), || held = Some(segment.hold(&SETS[0])));
+        current(&held.expect("held"), segment.plans.in_place());
     });
 }
 
@@ -150,25 +156,15 @@ fn a_plan_at_hand_is_current_until_it_is_retired() {
 fn of_two_plans_made_for_one_place_one_is_retired() {
     explore(|| {
         let segment = Segment::new();
-        let theirs = Arc::clone(&segment);
-        let (mut ours, both) = (None, Arc::new(Published::empty()));
-        let other = Arc::clone(&both);
+        let (theirs, other) = (Arc::clone(&segment), Arc::new(Published::empty()));
+        let (their_hand, mut ours) = (Arc::clone(&other), None);
         race(
-            move || {
-                drop(other.replace(Some(theirs.plans.with(
-                    &SETS[0],
-                    || theirs.compute(&SETS[0]),
-                    Arc::clone,
-                ))))
-            },
-            || ours = Some(segment.plans.with(&SETS[1], || segment.compute(&SETS[1]), Arc::clone)),
+            move || drop(their_hand.replace(Some(theirs.hold(&SETS[0])))),
+            || ours = Some(segment.hold(&SETS[1])),
         );
-        let held = [ours, both.load().clone()].map(|plan| plan.expect("held"));
-        let current = |plan: &Arc<Plan>| segment.plans.in_place().any(|current| Arc::ptr_eq(&current, plan));
-        assert!(
-            held.iter().all(|plan| current(plan) || plan.is_retired()),
-            "an old plan that passes for current"
-        );
+        for plan in [ours, other.load().clone()] {
+            current(&plan.expect("held"), segment.plans.in_place());
+        }
     });
 }
 
@@ -177,22 +173,14 @@ fn of_two_plans_made_for_one_place_one_is_retired() {
 fn twin_a_place_changed_by_load_and_store() {
     explore(|| {
         let place = Arc::new(Published::<Plan>::empty());
-        let plan = |set: &Eligibility| Arc::new(Plan::new(set.clone(), &Probabilities::uniform(), 0.0));
+        let plans = [0, 1].map(|set| Arc::new(Plan::new(SETS[set].clone(), &Probabilities::uniform(), 0.0)));
         let put = |place: &Published<Plan>, plan: &Arc<Plan>| {
-            if let Some(old) = place.load().as_ref() {
-                old.retire();
-            }
+            place.load().as_ref().inspect(|old| old.retire());
             drop(place.replace(Some(Arc::clone(plan))));
         };
-        let plans = [plan(&SETS[0]), plan(&SETS[1])];
         let (theirs, their_plan) = (Arc::clone(&place), Arc::clone(&plans[0]));
         race(move || put(&theirs, &their_plan), || put(&place, &plans[1]));
-        let current =
-            |plan: &Arc<Plan>| place.load().as_ref().is_some_and(|current| Arc::ptr_eq(current, plan));
-        assert!(
-            plans.iter().all(|plan| current(plan) || plan.is_retired()),
-            "an old plan that passes for current"
-        );
+        plans.iter().for_each(|plan| current(plan, place.load().clone().into_iter()));
     });
 }
 
