@@ -72,8 +72,9 @@ impl<'a> Trial<'a> {
     ///
     /// # Panics
     ///
-    /// If the policy selects an arm 2³² times; the horizon is below that in practice.
+    /// If there are no runs, or a policy selects an arm 2³² times.
     pub fn regret(&self, policy: impl Fn() -> Box<dyn Policy>, runs: u64, seed: u64) -> Regret {
+        assert!(runs > 0, "no runs, no regret");
         let regrets: Vec<f64> = (0..runs).map(|run| self.run(policy(), seed.wrapping_add(run))).collect();
         let mean = regrets.iter().sum::<f64>() / runs as f64;
         let squares: f64 = regrets.iter().map(|regret| (regret - mean).powi(2)).sum();
