@@ -3,6 +3,7 @@
 //! Configuration is code, learning is the snapshot: it is taken from a bandit and restored into one that today's
 //! code has built, whose dimensions and levels may have grown or shrunk meanwhile.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
@@ -12,6 +13,7 @@ use crate::arm::ArmSpace;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::statistics::{ArmStatistics, StatisticsError};
+use crate::time::Window;
 
 /// Everything a bandit has learnt and what it must remember to count each reward once.
 ///
@@ -20,6 +22,9 @@ use crate::statistics::{ArmStatistics, StatisticsError};
 pub struct Snapshot {
     pub(crate) version: u32,
     pub(crate) reward: RewardKind,
+    /// Where there is a window: what cohorts and layers mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<WaitingRecord>,
     /// The names in use when the snapshot was taken, then those of earlier builds that tokens may still mean.
     pub(crate) generations: Vec<Generation>,
     pub(crate) lives: Vec<Life>,
@@ -30,6 +35,9 @@ impl Snapshot {
     pub const VERSION: u32 = 1;
 }
 
+/// Counters by the numbers of segment and arm.
+pub(crate) type Cells = Vec<(u32, u32, ArmStatistics)>;
+
 /// The names of one build, with the counters that belong to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Generation {
@@ -37,10 +45,50 @@ pub(crate) struct Generation {
     pub(crate) segments: Segments,
     /// (segment, arm, counters), numbered by the names above. In earlier generations only what has no arm or
     /// segment any more, kept in case the name comes back.
-    pub(crate) cells: Vec<(u32, u32, ArmStatistics)>,
+    pub(crate) cells: Cells,
+    /// The same where there is a window, by where they were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) places: Vec<PlaceRecord>,
 }
 
-/// One life of a process: how many decisions it made, and which of them have their reward.
+/// What the numbers of buckets and the counters of open cohorts mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct WaitingRecord {
+    pub(crate) window: Window,
+    /// The default reward, scaled, in units of 2⁻²⁴.
+    pub(crate) default: u32,
+    /// The bucket that it was.
+    pub(crate) now: u32,
+    /// Conversions of closed cohorts by their first and last bucket, group and delay.
+    pub(crate) delays: Vec<(u32, u32, GroupedDelays)>,
+}
+
+/// Conversions by the name of their group and by delay in buckets.
+pub(crate) type GroupedDelays = BTreeMap<String, Vec<u64>>;
+
+/// Where counters were counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "place")]
+pub(crate) enum Place {
+    /// Where there is no window.
+    Endless,
+    /// In cohorts of these buckets, first and last, which are closed.
+    Layer { first: u32, last: u32 },
+    /// In a cohort that is open, of this life.
+    Cohort { replica: u16, incarnation: u64, cohort: u32 },
+}
+
+/// Counters by where they were counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PlaceRecord {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    /// As in a generation.
+    pub(crate) cells: Cells,
+}
+
+/// One life of a process, and where there is a window one of its cohorts: how many decisions it made, and which of them
+/// have their reward.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Life {
     pub(crate) replica: u16,
@@ -50,6 +98,9 @@ pub(crate) struct Life {
     /// A bit per decision, 64 to a word, lowest first; trailing zeros left out.
     #[serde(with = "hexadecimal")]
     pub(crate) claimed: Vec<u64>,
+    /// Conversions, where there is a window.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) delays: GroupedDelays,
 }
 
 /// What [`Bandit::restore`](crate::Bandit::restore) found.
@@ -114,6 +165,20 @@ pub enum RestoreError {
         /// The kind of the bandit.
         bandit: RewardKind,
     },
+    /// The buckets of time are of another length, or only one side has a window.
+    Window {
+        /// The window in the snapshot.
+        snapshot: Option<Window>,
+        /// The window of the bandit.
+        bandit: Option<Window>,
+    },
+    /// Decisions without a reward have earned something else.
+    DefaultReward {
+        /// The default in the snapshot, scaled to [0, 1].
+        snapshot: f64,
+        /// The default of the bandit.
+        bandit: f64,
+    },
     /// The snapshot holds decisions of the very replica and incarnation of this bandit, so that new ones could not
     /// be told from old ones. Every start needs a new incarnation.
     IncarnationTaken {
@@ -121,6 +186,11 @@ pub enum RestoreError {
         replica: u16,
         /// The incarnation.
         incarnation: u64,
+    },
+    /// Counters stand where none can be: twice, for a cohort that is not told of, or with a window on one side only.
+    Place {
+        /// The place.
+        place: String,
     },
     /// A counter stands for a segment or an arm that the snapshot does not name, or stands twice.
     Cell {
@@ -161,12 +231,19 @@ impl fmt::Display for RestoreError {
             Self::RewardKind { snapshot, bandit } => {
                 write!(f, "the snapshot holds rewards {snapshot:?}, the bandit takes {bandit:?}")
             }
+            Self::Window { snapshot, bandit } => {
+                write!(f, "the snapshot has the window {snapshot:?}, the bandit {bandit:?}")
+            }
+            Self::DefaultReward { snapshot, bandit } => {
+                write!(f, "the snapshot has the default reward {snapshot} (scaled), the bandit {bandit}")
+            }
             Self::IncarnationTaken { replica, incarnation } => {
                 write!(
                     f,
                     "replica {replica} incarnation {incarnation:x} has lived before; every start needs a new one"
                 )
             }
+            Self::Place { place } => write!(f, "there can be no counters at {place}"),
             Self::Cell { segment, arm } => {
                 write!(f, "counters for segment {segment} and arm {arm}, which are not named or stand twice")
             }

@@ -62,6 +62,13 @@ mod shared {
             point();
             self.0.get_or_init(|| Box::new(make()))
         }
+
+        /// Fills the slot unless somebody has done so before; whether this call did.
+        #[cold]
+        pub(crate) fn fill(&self, value: T) -> bool {
+            point();
+            self.0.set(Box::new(value)).is_ok()
+        }
     }
 
     /// A value that is read by many and replaced whole.
@@ -82,6 +89,17 @@ mod shared {
         pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             point();
             self.0.swap(value)
+        }
+
+        /// Puts a value in place of the one that was loaded, unless another has come between; whether it did.
+        pub(crate) fn replace_loaded(
+            &self,
+            loaded: &arc_swap::Guard<Option<Arc<T>>>,
+            value: Option<Arc<T>>,
+        ) -> bool {
+            point();
+            let found = self.0.compare_and_swap(&**loaded, value);
+            found.as_ref().map(Arc::as_ptr) == loaded.as_ref().map(Arc::as_ptr)
         }
     }
 }
@@ -115,6 +133,11 @@ mod stand_in {
             let _turn = self.turn.lock().expect("loom does not poison");
             self.value.get_or_init(|| made)
         }
+
+        pub(crate) fn fill(&self, value: T) -> bool {
+            let _turn = self.turn.lock().expect("loom does not poison");
+            self.value.set(value).is_ok()
+        }
     }
 
     impl<T> fmt::Debug for SetOnce<T> {
@@ -137,6 +160,15 @@ mod stand_in {
 
         pub(crate) fn replace(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
             std::mem::replace(&mut *self.0.lock().expect("loom does not poison"), value)
+        }
+
+        pub(crate) fn replace_loaded(&self, loaded: &Loaded<T>, value: Option<Arc<T>>) -> bool {
+            let mut place = self.0.lock().expect("loom does not poison");
+            let unchanged = place.as_ref().map(Arc::as_ptr) == loaded.as_ref().map(Arc::as_ptr);
+            if unchanged {
+                *place = value;
+            }
+            unchanged
         }
     }
 
@@ -270,6 +302,7 @@ pub mod pausing {
         fetch_sub(value: u64) -> u64;
         fetch_or(value: u64) -> u64;
         fetch_min(value: u64) -> u64;
+        fetch_max(value: u64) -> u64;
     );
 
     impl AtomicU64 {

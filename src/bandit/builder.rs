@@ -7,15 +7,18 @@ use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
 use crate::arm::ArmSpace;
-use crate::belief::Beta;
+use crate::belief::{Beta, Forgetting, ForgettingError, Pending};
 use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
 use crate::plan::{Book, Cadence};
 use crate::policy::{Policy, Thompson};
-use crate::reward::{RewardKind, RewardKindError};
+use crate::reward::{Reward, RewardKind, RewardKindError, RewardValueError};
 use crate::segment::Segments;
-use crate::statistics::{Cells, Cohort};
+use crate::statistics::{Cells, Cohort, History, Ledger, Shape};
+use crate::sync::AtomicU64;
+use crate::time::Window;
 
-use super::{Bandit, Refresh};
+use super::waiting::{Groups, Waiting};
+use super::{Bandit, DelaysBy, Refresh};
 
 /// Collects the settings of a [`Bandit`]; see [`Bandit::builder`].
 #[derive(Debug)]
@@ -31,6 +34,11 @@ pub struct BanditBuilder {
     keys: Keyring,
     replica: u16,
     incarnation: Option<u64>,
+    window: Option<Window>,
+    default: Option<Reward>,
+    pending: Pending,
+    delays_by: DelaysBy,
+    forgetting: Forgetting,
 }
 
 /// Why a bandit cannot be built.
@@ -44,6 +52,10 @@ pub enum BuildError {
         /// The share given.
         share: f64,
     },
+    /// The default reward is not admissible.
+    DefaultReward(RewardValueError),
+    /// A rule of forgetting under which nothing would be remembered, or any at all where no window tells ages apart.
+    Forgetting(ForgettingError),
     /// Two token keys have the same number.
     DuplicateKey {
         /// The number.
@@ -61,6 +73,8 @@ impl fmt::Display for BuildError {
         match self {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
+            Self::DefaultReward(error) => write!(f, "default reward: {error}"),
+            Self::Forgetting(error) => error.fmt(f),
             Self::DuplicateKey { key } => write!(f, "token key number {key} is given twice"),
             Self::Incarnation { incarnation } => write!(f, "incarnation {incarnation} is not below 2^48"),
         }
@@ -71,6 +85,8 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::RewardKind(error) => Some(error),
+            Self::DefaultReward(error) => Some(error),
+            Self::Forgetting(error) => Some(error),
             _ => None,
         }
     }
@@ -90,6 +106,11 @@ impl BanditBuilder {
             keys: Keyring::default(),
             replica: 0,
             incarnation: None,
+            window: None,
+            default: None,
+            pending: Pending::default(),
+            delays_by: DelaysBy::default(),
+            forgetting: Forgetting::default(),
         }
     }
 
@@ -177,11 +198,56 @@ impl BanditBuilder {
         self
     }
 
+    /// How long decisions wait for their reward. Default: for ever, and the host reports failures itself.
+    ///
+    /// With a window the host must tell the time, by [`Bandit::advance_to`], and reports no failures: decisions without
+    /// a reward get the [default](BanditBuilder::default_reward) when it is over.
+    #[must_use]
+    pub fn window(mut self, window: Window) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// What a decision has earned whose window has passed without a reward. Default: 0, or the reward next
+    /// to it where 0 is out of range.
+    #[must_use]
+    pub fn default_reward(mut self, reward: Reward) -> Self {
+        self.default = Some(reward);
+        self
+    }
+
+    /// How decisions count whose window is still open. Default: [`Pending::Corrected`].
+    #[must_use]
+    pub fn pending(mut self, pending: Pending) -> Self {
+        self.pending = pending;
+        self
+    }
+
+    /// By what the delays of rewards are told apart. Default: one law for all.
+    #[must_use]
+    pub fn delays_by(mut self, delays_by: DelaysBy) -> Self {
+        self.delays_by = delays_by;
+        self
+    }
+
+    /// How much a decision counts by its age. Default: [`Forgetting::Never`]. Needs a window, whose buckets tell ages
+    /// apart.
+    #[must_use]
+    pub fn forgetting(mut self, forgetting: Forgetting) -> Self {
+        self.forgetting = forgetting;
+        self
+    }
+
     /// Checks the settings.
     ///
     /// # Errors
     ///
     /// [`BuildError`] carries the setting that cannot be.
+    ///
+    /// # Panics
+    ///
+    /// If delays are told apart by a dimension or an attribute that is not there.
+    #[track_caller]
     pub fn build(self) -> Result<Bandit, BuildError> {
         self.reward.validate().map_err(BuildError::RewardKind)?;
         if !(0.0..=1.0).contains(&self.exploration) {
@@ -202,14 +268,37 @@ impl BanditBuilder {
             // std seeds its hashers from the operating system: entropy without a dependency.
             None => RandomState::new().build_hasher().finish() >> (64 - Issuer::INCARNATION_BITS),
         };
+        let forgetting = self.forgetting.checked().map_err(BuildError::Forgetting)?;
+        if self.window.is_none() && forgetting != Forgetting::Never {
+            return Err(BuildError::Forgetting(ForgettingError { forgetting }));
+        }
+        let (minimum, maximum) = self.reward.range();
+        let default = self.default.unwrap_or(Reward::new(0.0_f64.clamp(minimum, maximum)));
+        let default = self.reward.quantity(default).map_err(BuildError::DefaultReward)?;
+        let issuer = Issuer { replica: self.replica, incarnation };
+        let waiting = self.window.map(|window| {
+            let (groups, levels) = Groups::new(&self.delays_by, &self.arms, &self.segments);
+            let shape = Shape {
+                kind: self.reward,
+                default,
+                segments: self.segments.len(),
+                arms: self.arms.len(),
+                groups: levels.len(),
+                window,
+            };
+            let ledger = Ledger::new(shape, issuer, 0, Vec::new(), History::default());
+            Waiting::new(ledger, self.pending, forgetting, groups, levels)
+        });
         Ok(Bandit {
+            clock: AtomicU64::new(0),
+            waiting,
             fingerprint: fingerprint(&self.arms, &self.segments),
             cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),
             book: Book::new(self.segments.len()),
             cohort: Cohort::new(),
             past: BTreeMap::new(),
             ancestors: Vec::new(),
-            issuer: Issuer { replica: self.replica, incarnation },
+            issuer,
             arms: self.arms,
             segments: self.segments,
             reward: self.reward,

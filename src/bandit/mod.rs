@@ -1,30 +1,37 @@
 //! The bandit: the only place where the parts meet.
 
+mod ancestor;
 mod builder;
+mod knowing;
 mod refreshing;
 mod restoring;
 mod rewarding;
 mod selecting;
 mod selector;
+mod snapshotting;
+mod waiting;
 
 pub use builder::{BanditBuilder, BuildError};
 pub use refreshing::Refresh;
 pub use rewarding::{ParseError, RewardError, SpaceError};
 pub use selecting::SelectError;
 pub use selector::{CacheUse, Selector};
+pub use waiting::{DelaysBy, Late, TimeError};
 
 use std::collections::BTreeMap;
 
-use crate::arm::{ArmId, ArmSpace, NameError};
+use crate::arm::{ArmSpace, NameError};
 use crate::belief::Beta;
 use crate::decision::{Issuer, Keyring};
 use crate::plan::{Book, Cadence};
 use crate::policy::{Observes, Policy};
 use crate::reward::RewardKind;
 use crate::segment::{SegmentId, Segments};
-use crate::statistics::{ArmStatistics, Cells, Cohort};
+use crate::statistics::{Cells, Cohort};
+use crate::sync::AtomicU64;
 
-use restoring::Ancestor;
+use ancestor::Ancestor;
+use waiting::Waiting;
 
 /// Learns which arm to select in each segment.
 ///
@@ -64,10 +71,15 @@ pub struct Bandit {
     refresh: Refresh,
     keys: Keyring,
     issuer: Issuer,
+    /// The latest time the host told, in milliseconds.
+    clock: AtomicU64,
+    /// Where there is a window: cohorts, and all that is counted.
+    waiting: Option<Waiting>,
+    /// Where there is none: what is counted,
     cells: Cells,
-    /// The decisions of this life.
+    /// the decisions of this life,
     cohort: Cohort,
-    /// The decisions of earlier lives that a snapshot told of.
+    /// and those of earlier lives that a snapshot told of.
     past: BTreeMap<Issuer, Cohort>,
     /// Names of earlier builds that tokens may still mean.
     ancestors: Vec<Ancestor>,
@@ -115,38 +127,4 @@ impl Bandit {
     pub fn policy(&self) -> &dyn Policy {
         &*self.policy
     }
-
-    /// What has been counted of an arm in a segment.
-    ///
-    /// # Panics
-    ///
-    /// If the bandit has no such segment or arm.
-    #[must_use]
-    #[track_caller]
-    pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
-        assert!(
-            segment.index() < self.segments.len(),
-            "no segment {segment}; there are {}",
-            self.segments.len()
-        );
-        assert!(arm.index() < self.arms.len(), "no arm {arm}; there are {}", self.arms.len());
-        self.cells.read(segment, arm)
-    }
-
-    /// What is believed of an arm's mean reward in a segment, scaled to [0, 1].
-    ///
-    /// # Panics
-    ///
-    /// If the bandit has no such segment or arm.
-    #[must_use]
-    #[track_caller]
-    pub fn posterior(&self, segment: SegmentId, arm: ArmId) -> Beta {
-        posterior(self.prior, self.statistics(segment, arm))
-    }
-}
-
-/// The Beta belief after what was counted: one trial per outcome, the scaled rewards as successes.
-fn posterior(prior: Beta, statistics: ArmStatistics) -> Beta {
-    let successes = statistics.sum();
-    prior.updated(successes, statistics.returned() as f64 - successes)
 }

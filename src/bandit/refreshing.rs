@@ -1,12 +1,12 @@
 //! Refreshing plans: from counters to beliefs, probabilities and a table.
 
 use crate::arm::{ArmId, Eligibility};
-use crate::belief::Beta;
 use crate::plan::{Plan, SegmentPlans};
 use crate::policy::{Observes, View};
 use crate::segment::SegmentId;
 
-use super::{Bandit, posterior};
+use super::Bandit;
+use super::knowing::Known;
 
 /// Who computes a plan that is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,8 +40,7 @@ impl Bandit {
             true => (0..eligible.len() as u32).map(ArmId::new).collect(),
             false => eligible.iter().collect(),
         };
-        let statistics = self.cells.read_each(segment, &arms);
-        let posteriors: Vec<Beta> = statistics.iter().map(|&arm| posterior(self.prior, arm)).collect();
+        let Known { statistics, posteriors } = self.known(segment, &arms);
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
 
         let outcomes = || statistics.iter().map(|arm| arm.returned()).sum::<u64>();

@@ -1,100 +1,27 @@
-//! Snapshot and restore: what was learnt, carried over by names into today's build.
+//! Restoring a snapshot: what was learnt, carried over by names into today's build.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::arm::{ArmId, ArmSpace};
-use crate::decision::{Issuer, fingerprint};
+use crate::arm::ArmId;
+use crate::decision::Issuer;
 use crate::reward::{Quantity, RewardKind};
-use crate::segment::{SegmentId, Segments};
-use crate::snapshot::{Generation, Life, Matching, RestoreError, Restored, Snapshot};
-use crate::statistics::{ArmStatistics, Cohort, CohortId, StatisticsError};
+use crate::segment::SegmentId;
+use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Entry, History, Layer, Ledger, StatisticsError};
+use crate::sync::Arc;
 
 use super::Bandit;
+use super::ancestor::{Ancestor, matching};
 use super::rewarding::SpaceError;
+use super::waiting::Waiting;
 
-/// The names of an earlier build, and where they lead today.
-#[derive(Debug)]
-pub(super) struct Ancestor {
-    pub(super) fingerprint: u64,
-    arms: ArmSpace,
-    segments: Segments,
-    /// Today's arm for each of then.
-    arm: Vec<Option<ArmId>>,
-    /// Today's segment for each of then.
-    segment: Vec<Option<SegmentId>>,
-    /// Counters without an arm or segment today.
-    cells: Vec<(u32, u32, ArmStatistics)>,
-}
+/// Counters by today's names and by where they were counted.
+type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
 
-impl Ancestor {
-    fn new(arms: &ArmSpace, segments: &Segments, bandit: &Bandit) -> Self {
-        Self {
-            fingerprint: fingerprint(arms, segments),
-            arm: arms.iter().map(|arm| bandit.arms.find(arm.levels()).ok()).collect(),
-            segment: segments.iter().map(|segment| bandit.segments.find(segment.levels()).ok()).collect(),
-            arms: arms.clone(),
-            segments: segments.clone(),
-            cells: Vec::new(),
-        }
-    }
-
-    /// Today's numbers of a segment and an arm of then.
-    pub(super) fn translate(&self, segment: SegmentId, arm: ArmId) -> Result<(SegmentId, ArmId), SpaceError> {
-        let unknown = SpaceError::Unknown { fingerprint: self.fingerprint };
-        let (Some(&now_segment), Some(&now_arm)) =
-            (self.segment.get(segment.index()), self.arm.get(arm.index()))
-        else {
-            return Err(unknown);
-        };
-        let now_segment = now_segment
-            .ok_or_else(|| SpaceError::Vanished { name: self.segments.segment(segment).to_string() })?;
-        let now_arm = now_arm.ok_or_else(|| SpaceError::Vanished { name: self.arms.arm(arm).to_string() })?;
-        Ok((now_segment, now_arm))
-    }
-}
+/// Cohorts of earlier lives, with the delays counted in them.
+type Lives = BTreeMap<(Issuer, CohortId), (Cohort, GroupedDelays)>;
 
 impl Bandit {
-    /// Everything learnt so far, as plain data.
-    ///
-    /// May be called while others select and reward. A reward that is in the counters is also marked as claimed, so
-    /// that it can never count twice after a restore. But a reward that arrives during the call may be marked and not
-    /// yet counted, and of an amount that is being added at that instant the count may be in and the amount not yet,
-    /// so that it stays the least reward. Take the last snapshot of a life after its last reward.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
-        let mut cells = Vec::new();
-        self.cells.each_touched(|segment, arm, statistics| {
-            if statistics != ArmStatistics::default() {
-                cells.push((segment.get(), arm.get(), statistics));
-            }
-        });
-        let today = Generation { arms: self.arms.clone(), segments: self.segments.clone(), cells };
-        let earlier = self.ancestors.iter().map(|ancestor| Generation {
-            arms: ancestor.arms.clone(),
-            segments: ancestor.segments.clone(),
-            cells: ancestor.cells.clone(),
-        });
-        let life = |issuer: Issuer, cohort: &Cohort| {
-            // Numbers after bits: every bit then belongs to a number that was taken.
-            let claimed = cohort.claimed();
-            Life {
-                replica: issuer.replica,
-                incarnation: issuer.incarnation,
-                cohort: CohortId::OPEN_ENDED.get(),
-                issued: cohort.issued(),
-                claimed,
-            }
-        };
-        let past = self.past.iter().map(|(&issuer, cohort)| life(issuer, cohort));
-        Snapshot {
-            version: Snapshot::VERSION,
-            reward: self.reward,
-            generations: std::iter::once(today).chain(earlier).collect(),
-            lives: std::iter::once(life(self.issuer, &self.cohort)).chain(past).collect(),
-        }
-    }
-
     /// Takes over what a snapshot has learnt, by the names of arms and segments, and reports how they matched.
     ///
     /// Tokens of the lives it tells of can then be rewarded here, once. For a bandit that has made no decision yet.
@@ -106,24 +33,26 @@ impl Bandit {
         if snapshot.version != Snapshot::VERSION {
             return Err(RestoreError::Version { version: snapshot.version });
         }
-        if self.cohort.issued() > 0 || !self.past.is_empty() {
-            let past = self.past.values().map(Cohort::issued).sum::<u64>();
-            return Err(RestoreError::InUse { decisions: self.cohort.issued() + past });
+        let decisions = self.decisions();
+        if decisions > 0 {
+            return Err(RestoreError::InUse { decisions });
         }
         if snapshot.reward != self.reward {
             return Err(RestoreError::RewardKind { snapshot: snapshot.reward, bandit: self.reward });
         }
+        self.same_window(snapshot)?;
         let latest = snapshot.generations.first().ok_or(RestoreError::Empty)?;
         // Every snapshot tells of the life it was taken in; one without could be restored twice unnoticed.
         if snapshot.lives.is_empty() {
             return Err(RestoreError::Empty);
         }
-        let past = self.lives(&snapshot.lives)?;
-        let mut cells: BTreeMap<(SegmentId, ArmId), ArmStatistics> = BTreeMap::new();
+        let lives = self.lives(snapshot)?;
+        let mut cells = Counted::new();
         let mut ancestors: Vec<Ancestor> = Vec::new();
         for generation in &snapshot.generations {
-            ancestors.push(self.inherit(generation, &mut cells)?);
+            ancestors.push(self.inherit(generation, &lives, &mut cells)?);
         }
+        let ledger = self.inherited_ledger(snapshot, &lives, &cells)?;
 
         // From here on nothing can fail.
         let restored = Restored {
@@ -139,22 +68,64 @@ impl Bandit {
                 self.segments.iter().map(|s| (latest.segments.find(s.levels()).is_ok(), s.to_string())),
             ),
         };
-        for (&(segment, arm), &statistics) in &cells {
-            self.cells.add(segment, arm, statistics);
+        match (&mut self.waiting, ledger) {
+            (Some(waiting), Some(ledger)) => {
+                waiting.past = lives.keys().map(|&(issuer, _)| issuer).collect();
+                waiting.ledger = ledger;
+            }
+            _ => {
+                for ((_, segment, arm), statistics) in cells {
+                    self.cells.add(segment, arm, statistics);
+                }
+                self.past = lives.into_iter().map(|((issuer, _), (past, _))| (issuer, past)).collect();
+            }
         }
         ancestors.retain(|ancestor| ancestor.fingerprint != self.fingerprint);
         self.ancestors = ancestors;
-        self.past = past;
         // Plans made before know nothing of this.
         self.book = crate::plan::Book::new(self.segments.len());
         Ok(restored)
     }
 
-    /// The cohorts of earlier lives.
-    fn lives(&self, lives: &[Life]) -> Result<BTreeMap<Issuer, Cohort>, RestoreError> {
-        let mut past = BTreeMap::new();
-        for life in lives {
-            let &Life { replica, incarnation, cohort, issued, ref claimed } = life;
+    /// Decisions made or taken over so far.
+    fn decisions(&self) -> u64 {
+        let Some(waiting) = &self.waiting else {
+            return self.cohort.issued() + self.past.values().map(|past| past.issued().max(1)).sum::<u64>();
+        };
+        waiting.ledger.with(|state| {
+            let open = state.open.iter().map(|entry| entry.cohort.issued());
+            open.sum::<u64>() + state.history.layers().len() as u64 + waiting.past.len() as u64
+        })
+    }
+
+    /// Whether buckets and default rewards mean the same there and here.
+    fn same_window(&self, snapshot: &Snapshot) -> Result<(), RestoreError> {
+        let theirs = snapshot.waiting.as_ref();
+        let ours = self.waiting.as_ref().map(Waiting::window);
+        let refused = RestoreError::Window { snapshot: theirs.map(|theirs| theirs.window), bandit: ours };
+        let (Some(theirs), Some(waiting)) = (theirs, &self.waiting) else {
+            return if theirs.is_none() && ours.is_none() { Ok(()) } else { Err(refused) };
+        };
+        if !theirs.window.checked().is_some_and(|window| window.fits(waiting.window()))
+            || theirs.now >= u32::MAX - 1
+        {
+            return Err(refused);
+        }
+        let default = waiting.default_reward().get();
+        if u64::from(theirs.default) != default {
+            let scaled = |units: u64| units as f64 / Quantity::ONE as f64;
+            let (snapshot, bandit) = (scaled(u64::from(theirs.default)), scaled(default));
+            return Err(RestoreError::DefaultReward { snapshot, bandit });
+        }
+        Ok(())
+    }
+
+    /// The cohorts of earlier lives, with the delays counted in them.
+    fn lives(&self, snapshot: &Snapshot) -> Result<Lives, RestoreError> {
+        let mut past = Lives::new();
+        let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
+        for life in &snapshot.lives {
+            let &Life { replica, incarnation, cohort, issued, ref claimed, ref delays } = life;
             let issuer = Issuer { replica, incarnation };
             if issuer == self.issuer {
                 return Err(RestoreError::IncarnationTaken { replica, incarnation });
@@ -164,11 +135,14 @@ impl Bandit {
                 let first = word as u64 * 64;
                 bits != 0 && first + u64::from(64 - bits.leading_zeros()) > issued
             });
-            let possible = cohort == CohortId::OPEN_ENDED.get()
+            let cohort = CohortId::new(cohort);
+            let possible = (cohort == CohortId::OPEN_ENDED) == self.waiting.is_none()
+                && cohort.bucket() <= now
                 && issued <= Cohort::CAPACITY
                 && incarnation >> Issuer::INCARNATION_BITS == 0
                 && !beyond;
-            if !possible || past.insert(issuer, Cohort::restored(issued, claimed)).is_some() {
+            let restored = (Cohort::restored(issued, claimed), delays.clone());
+            if !possible || past.insert((issuer, cohort), restored).is_some() {
                 return Err(RestoreError::Life { replica, incarnation });
             }
         }
@@ -179,39 +153,137 @@ impl Bandit {
     fn inherit(
         &self,
         generation: &Generation,
-        cells: &mut BTreeMap<(SegmentId, ArmId), ArmStatistics>,
+        lives: &Lives,
+        counted: &mut Counted,
     ) -> Result<Ancestor, RestoreError> {
         let mut ancestor = Ancestor::new(&generation.arms, &generation.segments, self);
-        let mut seen = std::collections::BTreeSet::new();
-        for &(segment, arm, statistics) in &generation.cells {
+        let mut places = BTreeSet::new();
+        let endless = (Place::Endless, &generation.cells);
+        let others = generation.places.iter().map(|record| (record.place, &record.cells));
+        for (place, cells) in std::iter::once(endless).chain(others).filter(|(_, cells)| !cells.is_empty()) {
+            self.check_place(place, lives)?;
+            if !places.insert(place) {
+                return Err(RestoreError::Place { place: format!("{place:?}") });
+            }
+            self.inherit_cells(&mut ancestor, place, cells, counted)?;
+        }
+        Ok(ancestor)
+    }
+
+    fn inherit_cells(
+        &self,
+        ancestor: &mut Ancestor,
+        place: Place,
+        cells: &Cells,
+        counted: &mut Counted,
+    ) -> Result<(), RestoreError> {
+        let mut seen = BTreeSet::new();
+        for &(segment, arm, statistics) in cells {
             let fault = |error| RestoreError::Statistics { segment, arm, error };
             if self.reward == RewardKind::Binary && !statistics.is_binary() {
                 return Err(fault(StatisticsError::Inconsistent { statistics }));
             }
-            let statistics = statistics.checked().map_err(fault)?;
+            let statistics = self.checked(place, statistics).map_err(fault)?;
             match ancestor.translate(SegmentId::new(segment), ArmId::new(arm)) {
                 _ if !seen.insert((segment, arm)) => return Err(RestoreError::Cell { segment, arm }),
-                Ok(key) => {
-                    let sum = cells.entry(key).or_default();
-                    *sum = sum.merge(statistics).map_err(fault)?;
+                Ok((now_segment, now_arm)) => {
+                    let sum = counted.entry((place, now_segment, now_arm)).or_default();
+                    let merged = sum.merge(statistics).map_err(fault)?;
+                    *sum = self.checked(place, merged).map_err(fault)?;
                 }
-                Err(SpaceError::Vanished { .. }) => ancestor.cells.push((segment, arm, statistics)),
+                Err(SpaceError::Vanished { .. }) => {
+                    ancestor.cells.entry(place).or_default().push((segment, arm, statistics));
+                }
                 Err(SpaceError::Unknown { .. }) => return Err(RestoreError::Cell { segment, arm }),
             }
         }
-        Ok(ancestor)
+        Ok(())
+    }
+
+    /// Counters, if the cells at that place can hold them.
+    fn checked(&self, place: Place, statistics: ArmStatistics) -> Result<ArmStatistics, StatisticsError> {
+        let statistics = statistics.checked()?;
+        let impossible = match (place, &self.waiting) {
+            (Place::Layer { .. }, _) => statistics.issued() != statistics.returned(),
+            (Place::Cohort { .. }, Some(waiting)) => {
+                if statistics.issued() > Entry::MAX_COUNT {
+                    return Err(StatisticsError::TooMany { count: statistics.issued() });
+                }
+                // Of yes-or-no outcomes only those count that are not the default.
+                let other = if waiting.default_reward().get() == 0 { statistics.returned() } else { 0 };
+                self.reward == RewardKind::Binary && statistics != statistics.with_sum(other)
+            }
+            _ => false,
+        };
+        if impossible { Err(StatisticsError::Inconsistent { statistics }) } else { Ok(statistics) }
+    }
+
+    /// Whether there can be counters at a place.
+    fn check_place(&self, place: Place, lives: &Lives) -> Result<(), RestoreError> {
+        let possible = match place {
+            Place::Endless => self.waiting.is_none(),
+            Place::Layer { first, last } => self.waiting.is_some() && first <= last,
+            Place::Cohort { replica, incarnation, cohort } => {
+                let issuer = Issuer { replica, incarnation };
+                self.waiting.is_some() && lives.contains_key(&(issuer, CohortId::new(cohort)))
+            }
+        };
+        if possible { Ok(()) } else { Err(RestoreError::Place { place: format!("{place:?}") }) }
+    }
+
+    /// The ledger of a bandit that goes on from a snapshot; `None` where there is no window.
+    fn inherited_ledger(
+        &self,
+        snapshot: &Snapshot,
+        lives: &Lives,
+        counted: &Counted,
+    ) -> Result<Option<Ledger>, RestoreError> {
+        let (Some(waiting), Some(record)) = (&self.waiting, &snapshot.waiting) else { return Ok(None) };
+        let shape = waiting.ledger.shape();
+        let now = record.now.max(waiting.ledger.with(|state| state.now));
+        let mut layers: BTreeMap<(u32, u32), Layer> = BTreeMap::new();
+        for &(first, last, ref delays) in &record.delays {
+            let layer = Layer::new((first, last), waiting.ungrouped(delays));
+            if first > last || layers.insert((first, last), layer).is_some() {
+                return Err(RestoreError::Place { place: format!("delays of buckets {first} to {last}") });
+            }
+        }
+        let mut entries = BTreeMap::new();
+        for (&(issuer, id), (cohort, delays)) in lives {
+            // A copy of the numbers and claims: the restored bandit must not depend on what a failure leaves behind.
+            let cohort = Cohort::restored(cohort.issued(), &cohort.claimed());
+            let entry = Entry::new(shape, issuer, id, cohort);
+            entry.delays.restore(&waiting.ungrouped(delays));
+            entries.insert((issuer, id), entry);
+        }
+        for (&(place, segment, arm), &statistics) in counted {
+            match place {
+                Place::Endless => {}
+                Place::Layer { first, last } => {
+                    let layer = layers.entry((first, last));
+                    let layer = layer.or_insert_with(|| Layer::new((first, last), Vec::new()));
+                    layer.add(segment, arm, statistics);
+                }
+                Place::Cohort { replica, incarnation, cohort } => {
+                    let id = (Issuer { replica, incarnation }, CohortId::new(cohort));
+                    if let Some(entry) = entries.get(&id) {
+                        entry.cells.add(segment, arm, statistics);
+                    }
+                }
+            }
+        }
+        let history = History::new(layers.into_values(), now);
+        let open = entries.into_values().map(Arc::new).collect();
+        Ok(Some(Ledger::new(shape.clone(), self.issuer, now, open, history)))
     }
 }
 
-/// Compares names: of the snapshot with whether they exist today, and of today with whether the snapshot had them.
-fn matching(
-    then: impl Iterator<Item = (bool, String)>,
-    now: impl Iterator<Item = (bool, String)>,
-) -> Matching {
-    let missing = |(exists, name): (bool, String)| (!exists).then_some(name);
-    let mut matched = 0;
-    let vanished = then.inspect(|&(exists, _)| matched += usize::from(exists)).filter_map(missing).collect();
-    Matching { vanished, matched, appeared: now.filter_map(missing).collect() }
+impl Waiting {
+    /// Conversions by the numbers of today's groups; those of groups that are no longer told apart are left out.
+    fn ungrouped(&self, delays: &GroupedDelays) -> Vec<u64> {
+        let width = self.window().delays();
+        let of =
+            |level| delays.get(level).into_iter().flatten().copied().chain(std::iter::repeat(0)).take(width);
+        self.levels.iter().flat_map(of).collect()
+    }
 }
-
-const _: () = assert!(Quantity::DIGITS == 24, "snapshots hold sums in units of 2⁻²⁴");

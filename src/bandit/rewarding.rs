@@ -72,7 +72,7 @@ impl Error for ParseError {
 pub enum RewardError {
     /// The value is not admissible.
     Value(RewardValueError),
-    /// The decision has its reward already.
+    /// The decision has its reward already, or was taken back.
     AlreadyRewarded {
         /// The decision.
         id: DecisionId,
@@ -87,7 +87,12 @@ pub enum RewardError {
         /// The decision.
         id: DecisionId,
     },
-    /// The cohort is not known.
+    /// The window of the decision is over, and the time of grace: it has the default reward for good.
+    Late {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The cohort is not known: the decision was made with a window and this bandit has none, or the reverse.
     UnknownCohort {
         /// The decision.
         id: DecisionId,
@@ -101,6 +106,7 @@ impl fmt::Display for RewardError {
         match self {
             Self::Value(error) => error.fmt(f),
             Self::AlreadyRewarded { id } => write!(f, "decision {id} has its reward already"),
+            Self::Late { id } => write!(f, "the reward of decision {id} comes after its window"),
             Self::NeverIssued { id } => write!(f, "decision {id} was never made"),
             Self::UnknownIssuer { id } => write!(f, "decision {id} was made by an unknown process or life"),
             Self::UnknownCohort { id } => write!(f, "decision {id} belongs to an unknown cohort"),
@@ -149,17 +155,32 @@ impl Bandit {
         let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
         let (segment, arm) =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
-        let id = decision.id;
-        self.cohort(id)?.claim(id.sequence).map_err(|error| match error {
-            ClaimError::NeverIssued => RewardError::NeverIssued { id },
-            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
-        })?;
-        self.cells.reward(segment, arm, quantity);
+        match &self.waiting {
+            Some(waiting) => waiting.reward(self.issuer, decision.id, (segment, arm), quantity)?,
+            None => {
+                self.claim(decision.id)?;
+                self.cells.reward(segment, arm, quantity);
+            }
+        }
+        self.happened(segment);
+        Ok(())
+    }
+
+    /// Notes an event in a segment, after the counters that it changed.
+    #[inline]
+    pub(super) fn happened(&self, segment: SegmentId) {
         let plans = self.book.segment(segment);
         if plans.event() && self.refresh == Refresh::Inline {
             self.refresh_segment(plans, segment);
         }
-        Ok(())
+    }
+
+    /// Claims a decision, where there is no window.
+    pub(super) fn claim(&self, id: DecisionId) -> Result<(), RewardError> {
+        self.cohort(id)?.claim(id.sequence).map_err(|error| match error {
+            ClaimError::NeverIssued => RewardError::NeverIssued { id },
+            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
+        })
     }
 
     /// Who numbered this decision.
@@ -174,7 +195,7 @@ impl Bandit {
     }
 
     /// Today's numbers of a segment and an arm of the build with this fingerprint.
-    fn locate(
+    pub(super) fn locate(
         &self,
         fingerprint: u64,
         segment: SegmentId,

@@ -10,7 +10,7 @@ use crate::decision::{Decision, DecisionId};
 use crate::plan::{Drawn, Plan, SegmentPlans};
 use crate::policy::Observes;
 use crate::segment::SegmentId;
-use crate::statistics::CohortId;
+use crate::statistics::{CohortId, Entry, Refused};
 use crate::sync::Arc;
 
 use super::{Bandit, Refresh};
@@ -115,33 +115,62 @@ impl Bandit {
     ) -> Result<Decision, SelectError> {
         let plans = self.plans(segment, eligible)?;
         let drawn = plans.with(eligible, || self.compute(plans, segment, eligible), |plan| draw(plan));
-        // A number that is lost to a full counter names a decision nobody has; that is no harm.
-        let sequence = self.cohort.number().ok_or(SelectError::SequenceExhausted)?;
-        self.issue(plans, segment, drawn, sequence)
+        loop {
+            let counted = match &self.waiting {
+                None => self.cohort.number().map(|sequence| self.count(None, segment, drawn, sequence)),
+                Some(waiting) => waiting.ledger.with(|state| {
+                    let entry = state.current();
+                    entry.cohort.number().map(|sequence| self.count(Some(entry), segment, drawn, sequence))
+                }),
+            };
+            // A number that is lost to a full counter names a decision nobody has; that is no harm.
+            match counted.ok_or(SelectError::SequenceExhausted)?? {
+                Some(decision) => return Ok(self.issued(plans, segment, decision)),
+                // The cohort has closed since: this thread was stopped for longer than the window.
+                None => continue,
+            }
+        }
     }
 
-    /// Counts what was drawn and makes a decision of it.
+    /// Counts what was drawn, in this cohort where there is a window, and makes a decision of it; `None` if the cohort
+    /// is closed.
     #[inline]
-    pub(super) fn issue(
+    pub(super) fn count(
         &self,
-        plans: &SegmentPlans,
+        entry: Option<&Entry>,
         segment: SegmentId,
         drawn: Drawn,
         sequence: u64,
-    ) -> Result<Decision, SelectError> {
-        let full = |_| SelectError::CounterFull { segment, arm: drawn.arm };
-        self.cells.issue(segment, drawn.arm).map_err(full)?;
-        if self.observes == Observes::Selections && plans.event() && self.refresh == Refresh::Inline {
-            self.refresh_segment(plans, segment);
-        }
-        Ok(Decision {
-            id: DecisionId { issuer: self.issuer, cohort: CohortId::OPEN_ENDED, sequence },
+    ) -> Result<Option<Decision>, SelectError> {
+        let full = SelectError::CounterFull { segment, arm: drawn.arm };
+        let cohort = match entry {
+            None => {
+                self.cells.issue(segment, drawn.arm).map_err(|_| full)?;
+                CohortId::OPEN_ENDED
+            }
+            Some(entry) => match entry.cells.issue(segment, drawn.arm) {
+                Ok(()) => entry.id,
+                Err(Refused::Full) => return Err(full),
+                Err(Refused::Sealed) => return Ok(None),
+            },
+        };
+        Ok(Some(Decision {
+            id: DecisionId { issuer: self.issuer, cohort, sequence },
             segment,
             arm: drawn.arm,
             units: drawn.units,
             fingerprint: self.fingerprint,
             key: self.keys.current,
-        })
+        }))
+    }
+
+    /// Notes that a decision was counted, where the policy observes that.
+    #[inline]
+    pub(super) fn issued(&self, plans: &SegmentPlans, segment: SegmentId, decision: Decision) -> Decision {
+        if self.observes == Observes::Selections && plans.event() && self.refresh == Refresh::Inline {
+            self.refresh_segment(plans, segment);
+        }
+        decision
     }
 
     /// The plans of a segment, once segment and set are known to be this bandit's and not empty.

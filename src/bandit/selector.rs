@@ -8,6 +8,7 @@ use crate::arm::Eligibility;
 use crate::decision::Decision;
 use crate::plan::{Plan, SegmentPlans};
 use crate::segment::SegmentId;
+use crate::statistics::Entry;
 use crate::sync::Arc;
 
 use super::{Bandit, SelectError};
@@ -44,6 +45,8 @@ const WAYS: usize = 4;
 pub struct Selector<'a, R> {
     bandit: &'a Bandit,
     rng: R,
+    /// Where there is a window: the cohort that the numbers belong to.
+    cohort: Option<Arc<Entry>>,
     numbers: Range<u64>,
     shelves: Box<[[Option<Held<'a>>; WAYS]; SHELVES]>,
     cache_use: CacheUse,
@@ -72,7 +75,7 @@ impl Bandit {
     /// A handle for one thread, with a generator of its own.
     pub fn selector<R: Rng>(&self, rng: R) -> Selector<'_, R> {
         let shelves = Box::new([const { [const { None }; WAYS] }; SHELVES]);
-        Selector { bandit: self, rng, numbers: 0..0, shelves, cache_use: CacheUse::default() }
+        Selector { bandit: self, rng, cohort: None, numbers: 0..0, shelves, cache_use: CacheUse::default() }
     }
 }
 
@@ -97,17 +100,44 @@ impl<R: Rng> Selector<'_, R> {
             }
             None => self.ask(shelf, segment, eligible)?,
         };
-        let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, or asked for just now") };
-        held.plan.touch();
-        let drawn = held.plan.draw(self.rng.next_u64());
-        let sequence = match self.numbers.next() {
-            Some(sequence) => sequence,
-            None => {
-                self.numbers = self.bandit.cohort.reserve().ok_or(SelectError::SequenceExhausted)?;
-                self.numbers.next().ok_or(SelectError::SequenceExhausted)?
-            }
+        let drawn = {
+            let Some(held) = &self.shelves[shelf][way] else {
+                unreachable!("at hand, or asked for just now")
+            };
+            held.plan.touch();
+            held.plan.draw(self.rng.next_u64())
         };
-        self.bandit.issue(held.plans, segment, drawn, sequence)
+        loop {
+            let sequence = self.number()?;
+            if let Some(decision) = self.bandit.count(self.cohort.as_deref(), segment, drawn, sequence)? {
+                let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, as above") };
+                return Ok(self.bandit.issued(held.plans, segment, decision));
+            }
+            // Closed since: this thread was stopped for longer than the window.
+            self.numbers = 0..0;
+        }
+    }
+
+    /// A number for a decision, of the cohort that decisions go to now.
+    #[inline]
+    fn number(&mut self) -> Result<u64, SelectError> {
+        if self.cohort.as_ref().is_some_and(|cohort| cohort.is_past()) {
+            self.numbers = 0..0;
+        }
+        match self.numbers.next() {
+            Some(sequence) => Ok(sequence),
+            None => self.reserve(),
+        }
+    }
+
+    #[cold]
+    fn reserve(&mut self) -> Result<u64, SelectError> {
+        if let Some(waiting) = &self.bandit.waiting {
+            self.cohort = Some(Arc::clone(waiting.ledger.state().current()));
+        }
+        let cohort = self.cohort.as_ref().map_or(&self.bandit.cohort, |entry| &entry.cohort);
+        self.numbers = cohort.reserve().ok_or(SelectError::SequenceExhausted)?;
+        self.numbers.next().ok_or(SelectError::SequenceExhausted)
     }
 
     /// Selects for many customers, one after the other, and appends the decisions.

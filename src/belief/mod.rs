@@ -6,5 +6,11 @@
 
 pub mod best;
 mod beta;
+mod evidence;
+mod forgetting;
 
 pub use beta::{Beta, BetaError};
+pub use evidence::Pending;
+pub use forgetting::{Forgetting, ForgettingError};
+
+pub(crate) use evidence::Evidence;

@@ -6,6 +6,7 @@ mod token;
 pub use key::TokenKey;
 pub use token::{Token, TokenError};
 
+pub(crate) use crate::statistics::Issuer;
 pub(crate) use key::Keyring;
 
 use std::fmt;
@@ -72,19 +73,6 @@ impl fmt::Debug for Decision {
             .field("propensity", &self.propensity())
             .finish_non_exhaustive()
     }
-}
-
-/// Who made decisions: a process, and one life of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct Issuer {
-    pub(crate) replica: u16,
-    /// Below 2⁴⁸.
-    pub(crate) incarnation: u64,
-}
-
-impl Issuer {
-    /// Binary digits of an incarnation.
-    pub(crate) const INCARNATION_BITS: u32 = 48;
 }
 
 /// The identity of a decision: replica, incarnation, cohort and sequence number.

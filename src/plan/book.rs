@@ -93,6 +93,17 @@ impl SegmentPlans {
         self.events.fetch_add(1, Ordering::AcqRel) + 1 >= self.due_at.load(Ordering::Relaxed)
     }
 
+    /// Makes all plans due, those that are being computed included: time has passed, which no event tells.
+    pub(crate) fn expire(&self) {
+        for place in self.shelves.iter().flatten() {
+            if let Some(plan) = place.load().as_ref() {
+                plan.expire();
+            }
+        }
+        // AcqRel: after the plans.
+        self.due_at.fetch_min(0, Ordering::AcqRel);
+    }
+
     /// Events so far; the counters they changed are visible to the caller.
     pub(crate) fn events(&self) -> u64 {
         self.events.load(Ordering::Acquire)
@@ -165,7 +176,7 @@ impl SegmentPlans {
         for place in self.shelves.iter().flatten() {
             let old = place.load();
             let Some(old) = old.as_ref() else { continue };
-            if old.due_at() > events {
+            if old.due_at() > events && !old.is_expired() {
                 due_at = due_at.min(old.due_at());
             } else if old.in_use() {
                 let plan = compute(old.eligible());

@@ -40,6 +40,8 @@ pub struct Plan {
     used: AtomicBool,
     /// Whether another plan has taken its place.
     retired: AtomicBool,
+    /// Whether it is due whatever the events.
+    expired: AtomicBool,
 }
 
 /// Words between two counted ranks: 512 arms.
@@ -75,6 +77,7 @@ impl Plan {
             due_at: u64::MAX,
             used: AtomicBool::new(false),
             retired: AtomicBool::new(false),
+            expired: AtomicBool::new(false),
         }
     }
 
@@ -146,6 +149,16 @@ impl Plan {
     pub(crate) fn retire(&self) {
         // Release: who sees it finds the other plan.
         self.retired.store(true, Ordering::Release);
+    }
+
+    /// Makes it due, whatever the events.
+    pub(crate) fn expire(&self) {
+        // Release: who sees it sees the time that has made it so.
+        self.expired.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_expired(&self) -> bool {
+        self.expired.load(Ordering::Acquire)
     }
 
     #[inline]

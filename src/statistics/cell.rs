@@ -9,16 +9,14 @@ use crate::reward::Quantity;
 use crate::sync::{AtomicU64, Ordering};
 
 use super::ArmStatistics;
+use super::table::Blank;
 
 /// A cell has counted as many decisions as it can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CounterFull;
 
 /// What every kind of cell can do.
-pub(crate) trait Cell: std::fmt::Debug {
-    /// A cell that has seen nothing.
-    fn empty() -> Self;
-
+pub(crate) trait Cell: Blank + std::fmt::Debug {
     /// The word that counts decisions.
     fn issued(&self) -> &AtomicU64;
 
@@ -41,6 +39,23 @@ pub(crate) trait Cell: std::fmt::Debug {
         // Up to 2¹⁶ threads may stand here at once before a half word would be in danger.
         self.issued().fetch_sub(1, Ordering::Relaxed);
         Err(CounterFull)
+    }
+
+    /// Takes a decision back.
+    fn withdraw(&self) {
+        // A loop instead of a subtraction: a token forged under the public key must not take back what never was.
+        let mut issued = self.issued().load(Ordering::Relaxed);
+        while issued > 0 {
+            match self.issued().compare_exchange_weak(
+                issued,
+                issued - 1,
+                Ordering::Relaxed,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(found) => issued = found,
+            }
+        }
     }
 
     /// What was counted. Additions that are under way may be in one word and not yet in another, but never so that
@@ -75,11 +90,13 @@ pub(crate) struct BinaryCell {
 const SUCCESS: u64 = 1 << 32;
 const FAILURE: u64 = 1;
 
-impl Cell for BinaryCell {
-    fn empty() -> Self {
+impl Blank for BinaryCell {
+    fn blank() -> Self {
         Self { issued: AtomicU64::new(0), outcomes: AtomicU64::new(0) }
     }
+}
 
+impl Cell for BinaryCell {
     #[inline]
     fn issued(&self) -> &AtomicU64 {
         &self.issued
@@ -118,12 +135,14 @@ pub(crate) struct RealCell {
     sum: AtomicU64,
 }
 
-impl Cell for RealCell {
-    fn empty() -> Self {
+impl Blank for RealCell {
+    fn blank() -> Self {
         let zero = || AtomicU64::new(0);
         Self { issued: zero(), returned: zero(), squares: zero(), sum: zero() }
     }
+}
 
+impl Cell for RealCell {
     fn issued(&self) -> &AtomicU64 {
         &self.issued
     }

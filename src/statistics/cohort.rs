@@ -25,6 +25,16 @@ impl CohortId {
         Self(number)
     }
 
+    /// The cohort of the decisions made in a bucket of time.
+    pub(crate) const fn of_bucket(bucket: u32) -> Self {
+        Self(bucket + 1)
+    }
+
+    /// The bucket of time it belongs to, unless it is the one that never closes.
+    pub(crate) const fn bucket(self) -> u32 {
+        self.0.saturating_sub(1)
+    }
+
     /// The number.
     #[must_use]
     pub const fn get(self) -> u32 {

@@ -7,13 +7,22 @@
 mod cell;
 mod claims;
 mod cohort;
+mod delays;
+mod history;
+mod ledger;
 #[cfg(all(test, loom))]
 mod models;
+mod owner;
+mod pending;
 mod table;
 
 pub use cohort::CohortId;
 
 pub(crate) use cohort::{ClaimError, Cohort};
+pub(crate) use history::{History, Layer};
+pub(crate) use ledger::{Entry, Ledger, Shape, State};
+pub(crate) use owner::Issuer;
+pub(crate) use pending::Refused;
 pub(crate) use table::Cells;
 
 use std::error::Error;
@@ -137,19 +146,44 @@ impl ArmStatistics {
     ///
     /// [`StatisticsError::TooMany`] where the sum is beyond [`ArmStatistics::MAX_COUNT`].
     pub fn merge(self, other: Self) -> Result<Self, StatisticsError> {
-        // At most 2³² counts of at most 2²⁴ each: no addition here can overflow.
-        Self {
-            issued: self.issued + other.issued,
-            returned: self.returned + other.returned,
-            sum: self.sum + other.sum,
-            squares: self.squares + other.squares,
-        }
-        .checked()
+        self.plus(other).checked()
     }
 
     /// Whether every reward was 0 or 1. In integers: as an `f64` a large sum may look whole and not be.
     pub(crate) const fn is_binary(self) -> bool {
         self.sum == self.squares && self.sum.is_multiple_of(Quantity::ONE)
+    }
+
+    /// The same after the cohort has closed: what has not returned gets the default reward.
+    pub(crate) fn settled(self, default: Quantity) -> Self {
+        let missing = self.issued - self.returned;
+        Self {
+            issued: self.issued,
+            returned: self.issued,
+            sum: self.sum + missing * default.get(),
+            squares: self.squares + missing * default.square(),
+        }
+    }
+
+    /// The same with this many whole rewards for sum.
+    pub(crate) fn with_sum(self, rewards: u64) -> Self {
+        Self { sum: rewards * Quantity::ONE, squares: rewards * Quantity::ONE, ..self }
+    }
+
+    /// The decisions alone, as if nothing had returned.
+    pub(crate) fn only_issued(self) -> Self {
+        Self { issued: self.issued, ..Self::default() }
+    }
+
+    /// The two added up where the caller has made sure that it fits, or only reads.
+    pub(crate) fn plus(self, other: Self) -> Self {
+        // Saturating, because a snapshot may come from anywhere.
+        Self {
+            issued: self.issued.saturating_add(other.issued),
+            returned: self.returned.saturating_add(other.returned),
+            sum: self.sum.saturating_add(other.sum),
+            squares: self.squares.saturating_add(other.squares),
+        }
     }
 
     /// The same counters if they are possible.

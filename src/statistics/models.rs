@@ -8,6 +8,7 @@
 use loom::thread;
 
 use super::cell::{BinaryCell, Cell, CounterFull, RealCell};
+use super::table::Blank;
 use super::{ArmStatistics, Cells, ClaimError, Cohort};
 use crate::arm::ArmId;
 use crate::reward::{Quantity, Reward, RewardKind};
@@ -90,7 +91,7 @@ fn twin_a_page_that_is_set_twice() {
 
 /// Two threads reward one cell of some kind; true if both are in the totals.
 fn nothing_is_lost<C: Cell + 'static>() -> bool {
-    let cell = Arc::new(C::empty());
+    let cell = Arc::new(C::blank());
     let theirs = Arc::clone(&cell);
     race(move || play(&*theirs, 0.5), || play(&*cell, 1.0));
     let (half, one) = (quantity(0.5), quantity(1.0));
@@ -110,10 +111,12 @@ fn concurrent_rewards_to_one_cell_lose_nothing() {
 fn twin_counting_by_load_and_store() {
     #[derive(Debug)]
     struct Careless(BinaryCell, AtomicU64);
-    impl Cell for Careless {
-        fn empty() -> Self {
-            Self(BinaryCell::empty(), AtomicU64::new(0))
+    impl Blank for Careless {
+        fn blank() -> Self {
+            Self(BinaryCell::blank(), AtomicU64::new(0))
         }
+    }
+    impl Cell for Careless {
         fn issued(&self) -> &AtomicU64 {
             self.0.issued()
         }
@@ -132,7 +135,7 @@ fn twin_counting_by_load_and_store() {
 
 /// One thread plays twice, the other reads twice: each read must be possible and none may go back.
 fn every_read_is_possible<C: Cell + 'static>() -> bool {
-    let cell = Arc::new(C::empty());
+    let cell = Arc::new(C::blank());
     let theirs = Arc::clone(&cell);
     let writer = move || {
         play(&*theirs, 1.0);
@@ -151,7 +154,7 @@ fn a_reader_never_sees_an_impossible_pair() {
 #[test]
 fn a_reader_never_sees_an_impossible_pair_of_two_writers() {
     explore(|| {
-        let cell = Arc::new(RealCell::empty());
+        let cell = Arc::new(RealCell::blank());
         let theirs = [Arc::clone(&cell), Arc::clone(&cell)];
         let writers = theirs.map(|cell| thread::spawn(move || play(&*cell, 0.75)));
         assert!(cell.read().checked().is_ok());
@@ -166,10 +169,12 @@ macro_rules! four_words {
     ($name:ident, $write:expr, $read:expr) => {
         #[derive(Debug)]
         struct $name([AtomicU64; 4]);
-        impl Cell for $name {
-            fn empty() -> Self {
+        impl Blank for $name {
+            fn blank() -> Self {
                 Self([0; 4].map(AtomicU64::new))
             }
+        }
+        impl Cell for $name {
             fn issued(&self) -> &AtomicU64 {
                 &self.0[0]
             }
@@ -236,7 +241,7 @@ fn twin_reading_in_the_order_of_writing() {
 #[should_panic(expected = "more outcomes than decisions")]
 fn twin_reading_decisions_before_outcomes() {
     explore(|| {
-        let cell = Arc::new(BinaryCell::empty());
+        let cell = Arc::new(BinaryCell::blank());
         let theirs = Arc::clone(&cell);
         let backwards = || {
             let issued = cell.issued().load(Ordering::Acquire);
@@ -251,7 +256,7 @@ fn twin_reading_decisions_before_outcomes() {
 #[test]
 fn the_last_count_of_a_full_cell_goes_to_one_thread() {
     explore(|| {
-        let cell = Arc::new(BinaryCell::empty());
+        let cell = Arc::new(BinaryCell::blank());
         cell.add(ArmStatistics::from_parts(ArmStatistics::MAX_COUNT - 1, 0, 0, 0));
         let theirs = Arc::clone(&cell);
         let (first, second) = race(move || theirs.issue(), || cell.issue());
@@ -266,7 +271,7 @@ fn the_last_count_of_a_full_cell_goes_to_one_thread() {
 
 /// One decision is rewarded by two threads through some way of claiming; how often it counted.
 fn rewards_of_one_decision(claim: impl Fn(&Cohort, &AtomicU64, u64) -> bool + Copy + 'static) -> u64 {
-    let shared = Arc::new((Cohort::new(), AtomicU64::new(0), BinaryCell::empty()));
+    let shared = Arc::new((Cohort::new(), AtomicU64::new(0), BinaryCell::blank()));
     let sequence = shared.0.number().expect("numbers are left");
     shared.2.issue().expect("far from full");
     let theirs = Arc::clone(&shared);
@@ -316,7 +321,7 @@ fn neighbours_in_one_word_are_numbered_and_claimed_apart() {
 
 /// Reads a cell and a bitmap while another thread claims and rewards; (counted, claimed).
 fn copy_while_rewarded(cells_first: bool) -> (u64, u32) {
-    let shared = Arc::new((Cohort::new(), BinaryCell::empty()));
+    let shared = Arc::new((Cohort::new(), BinaryCell::blank()));
     let theirs = Arc::clone(&shared);
     let writer = move || {
         let sequence = theirs.0.number().expect("numbers are left");

@@ -24,7 +24,7 @@ const GROUP: usize = if cfg!(loom) { 1 } else { 32 };
 /// Aligned, so that it shares cache lines with no other page.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Page<C>([C; PAGE]);
+pub(super) struct Page<C>([C; PAGE]);
 
 #[derive(Debug)]
 struct Block<C>([SetOnce<Page<C>>; BLOCK]);
@@ -42,14 +42,25 @@ enum Root<C> {
 }
 
 #[derive(Debug)]
-struct Table<C> {
+pub(super) struct Table<C> {
     arms: usize,
     segments: Box<[SetOnce<Root<C>>]>,
 }
 
-impl<C: Cell> Page<C> {
-    fn new() -> Self {
-        Self(std::array::from_fn(|_| C::empty()))
+/// Something that can be made before it has counted anything.
+pub(super) trait Blank {
+    /// One that has seen nothing.
+    fn blank() -> Self;
+}
+
+impl<C: Blank> Page<C> {
+    pub(super) fn new() -> Self {
+        Self(std::array::from_fn(|_| C::blank()))
+    }
+
+    /// Its cells with the arms they are for, of which `first` is the first's.
+    pub(super) fn cells(&self, first: usize) -> impl Iterator<Item = (ArmId, &C)> {
+        (first as u32..).map(ArmId::new).zip(&self.0)
     }
 }
 
@@ -74,14 +85,36 @@ impl<C> Root<C> {
     }
 }
 
-impl<C: Cell> Table<C> {
-    fn new(segments: usize, arms: usize) -> Self {
+impl<C: Blank> Table<C> {
+    pub(super) fn new(segments: usize, arms: usize) -> Self {
         Self { arms, segments: (0..segments).map(|_| SetOnce::new()).collect() }
     }
 
     /// The cell of an arm in a segment, made if it is not there.
     #[inline]
     fn touch(&self, segment: SegmentId, arm: ArmId) -> &C {
+        &self.page(segment, arm).get_or_set(Page::new).0[arm.index() % PAGE]
+    }
+
+    /// The cell of an arm in a segment; `make` fills the place of its page if there is none.
+    #[inline]
+    pub(super) fn touch_or<E>(
+        &self,
+        segment: SegmentId,
+        arm: ArmId,
+        make: impl FnOnce(&SetOnce<Page<C>>) -> Result<(), E>,
+    ) -> Result<&C, E> {
+        let place = self.page(segment, arm);
+        if place.get().is_none() {
+            make(place)?;
+        }
+        let Some(page) = place.get() else { unreachable!("it is there, or was made just now") };
+        Ok(&page.0[arm.index() % PAGE])
+    }
+
+    /// The place for the page of an arm in a segment.
+    #[inline]
+    fn page(&self, segment: SegmentId, arm: ArmId) -> &SetOnce<Page<C>> {
         let index = arm.index();
         let block = match self.segments[segment.index()].get_or_set(|| Root::new(self.arms)) {
             Root::Small(block) => block,
@@ -90,11 +123,11 @@ impl<C: Cell> Table<C> {
                 group.0[index / (PAGE * BLOCK) % GROUP].get_or_set(Block::new)
             }
         };
-        &block.0[index / PAGE % BLOCK].get_or_set(Page::new).0[index % PAGE]
+        &block.0[index / PAGE % BLOCK]
     }
 
     /// All pages that are there, with the segment and the first arm of each.
-    fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
+    pub(super) fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
         let roots =
             self.segments.iter().enumerate().filter_map(|(segment, root)| Some((segment, root.get()?)));
         roots.flat_map(|(segment, root)| {
@@ -119,7 +152,7 @@ impl<C: Cell> Table<C> {
     }
 
     /// The cell of an arm in a segment, if it is there.
-    fn get(&self, segment: SegmentId, arm: ArmId) -> Option<&C> {
+    pub(super) fn get(&self, segment: SegmentId, arm: ArmId) -> Option<&C> {
         let index = arm.index();
         Some(&self.block(segment, arm)?.0[index / PAGE % BLOCK].get()?.0[index % PAGE])
     }
@@ -137,7 +170,12 @@ impl<C: Cell> Table<C> {
     }
 
     /// What is known of these arms, which ascend: each block and page is looked up once.
-    fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
+    pub(super) fn read_each(
+        &self,
+        segment: SegmentId,
+        arms: &[ArmId],
+        read: impl Fn(&C) -> ArmStatistics,
+    ) -> Vec<ArmStatistics> {
         let mut known = Vec::with_capacity(arms.len());
         let block = |arm: &ArmId| arm.index() / (PAGE * BLOCK);
         let page = |arm: &ArmId| arm.index() / PAGE % BLOCK;
@@ -148,7 +186,7 @@ impl<C: Cell> Table<C> {
             };
             for in_page in in_block.chunk_by(|before, after| page(before) == page(after)) {
                 match pages.0[page(&in_page[0])].get() {
-                    Some(cells) => known.extend(in_page.iter().map(|arm| cells.0[arm.index() % PAGE].read())),
+                    Some(cells) => known.extend(in_page.iter().map(|arm| read(&cells.0[arm.index() % PAGE]))),
                     None => known.resize(known.len() + in_page.len(), ArmStatistics::default()),
                 }
             }
@@ -196,6 +234,11 @@ impl Cells {
         each_kind!(self, table => table.touch(segment, arm).reward(quantity));
     }
 
+    /// Takes a decision back that was counted before.
+    pub(crate) fn withdraw(&self, segment: SegmentId, arm: ArmId) {
+        each_kind!(self, table => table.touch(segment, arm).withdraw());
+    }
+
     /// What is known of an arm in a segment; touches nothing.
     pub(crate) fn read(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         each_kind!(self, table => table.get(segment, arm).map_or_else(ArmStatistics::default, Cell::read))
@@ -205,15 +248,14 @@ impl Cells {
     pub(crate) fn each_touched(&self, mut visit: impl FnMut(SegmentId, ArmId, ArmStatistics)) {
         each_kind!(self, table => {
             for (segment, first, page) in table.pages() {
-                let cells = (first as u32..).zip(&page.0);
-                cells.for_each(|(arm, cell)| visit(segment, ArmId::new(arm), cell.read()));
+                page.cells(first).for_each(|(arm, cell)| visit(segment, arm, cell.read()));
             }
         });
     }
 
     /// What is known of these arms, which ascend, in a segment; touches nothing.
     pub(crate) fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
-        each_kind!(self, table => table.read_each(segment, arms))
+        each_kind!(self, table => table.read_each(segment, arms, Cell::read))
     }
 
     /// Adds what was counted elsewhere; the caller has made sure that it fits.

@@ -1,0 +1,129 @@
+//! From counters to beliefs: what is read, how it is weighted, what is believed after it.
+
+use crate::arm::ArmId;
+use crate::belief::{Beta, Evidence, Pending};
+use crate::segment::SegmentId;
+use crate::statistics::{ArmStatistics, State};
+
+use super::Bandit;
+use super::waiting::Waiting;
+
+/// What is known of some arms in a segment, one entry for each.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) statistics: Vec<ArmStatistics>,
+    pub(super) posteriors: Vec<Beta>,
+}
+
+impl Bandit {
+    /// What is known of these arms, which ascend.
+    pub(super) fn known(&self, segment: SegmentId, arms: &[ArmId]) -> Known {
+        let Some(waiting) = &self.waiting else {
+            let statistics = self.cells.read_each(segment, arms);
+            let posteriors = statistics.iter().map(|&arm| posterior(self.prior, arm)).collect();
+            return Known { statistics, posteriors };
+        };
+        let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
+        let default = waiting.default_reward();
+        let posterior = |arm: &Evidence| {
+            let (trials, sum) = arm.earned(default);
+            self.prior.updated(sum, (trials - sum).max(0.0))
+        };
+        Known {
+            posteriors: evidence.iter().map(posterior).collect(),
+            statistics: evidence.iter().map(|arm| arm.rounded(default)).collect(),
+        }
+    }
+
+    /// The weighted counts, layer by layer and cohort by cohort in the order of their time: the same counters and the
+    /// same time give the same sums, bit for bit.
+    fn evidence(
+        &self,
+        waiting: &Waiting,
+        state: &State,
+        segment: SegmentId,
+        arms: &[ArmId],
+    ) -> Vec<Evidence> {
+        let window = waiting.window();
+        let mut evidence = vec![Evidence::default(); arms.len()];
+        // Time within the bucket counts only while it is the state's own.
+        let part = match window.bucket_of(self.now()) {
+            Some(bucket) if bucket == state.now => window.part_of_bucket(self.now()),
+            _ => 0.0,
+        };
+        let now = f64::from(state.now) + part;
+        let weight = |(first, last): (u32, u32)| {
+            let middle = (f64::from(first) + f64::from(last) + 1.0) / 2.0;
+            waiting.forgetting.weight(now - middle, |time| window.in_buckets(time))
+        };
+        for layer in state.history.layers() {
+            let weight = weight(layer.buckets);
+            layer
+                .visit(segment, arms, |position, statistics| evidence[position].add(statistics, weight, 1.0));
+        }
+        for entry in &state.open {
+            let bucket = entry.id.bucket();
+            let weight = weight((bucket, bucket));
+            let counted = entry.cells.read_each(segment, arms);
+            let counted = evidence.iter_mut().zip(counted).zip(arms);
+            let counted = counted.filter(|((_, statistics), _)| *statistics != ArmStatistics::default());
+            if state.is_closed(entry.id, window) {
+                let default = waiting.default_reward();
+                counted.for_each(|((evidence, arm), _)| evidence.add(arm.settled(default), weight, 1.0));
+                continue;
+            }
+            for ((evidence, statistics), &arm) in counted {
+                match waiting.pending {
+                    Pending::ClosedOnly => evidence.add(statistics.only_issued(), weight, 0.0),
+                    Pending::AsDefault => evidence.add(statistics, weight, 1.0),
+                    Pending::Corrected => {
+                        let _ = waiting.groups.of(segment, arm);
+                        evidence.add(statistics, weight, 1.0);
+                    }
+                }
+            }
+        }
+        evidence
+    }
+
+    /// What has been counted of an arm in a segment: of decisions whose window is over with the default reward where
+    /// nothing came, of the others what has come so far.
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment or arm.
+    #[must_use]
+    #[track_caller]
+    pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
+        self.check(segment, arm);
+        match &self.waiting {
+            Some(waiting) => waiting.statistics(segment, arm),
+            None => self.cells.read(segment, arm),
+        }
+    }
+
+    /// What is believed of an arm's mean reward in a segment, scaled to [0, 1].
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment or arm.
+    #[must_use]
+    #[track_caller]
+    pub fn posterior(&self, segment: SegmentId, arm: ArmId) -> Beta {
+        self.check(segment, arm);
+        self.known(segment, &[arm]).posteriors[0]
+    }
+
+    #[track_caller]
+    fn check(&self, segment: SegmentId, arm: ArmId) {
+        let (segments, arms) = (self.segments.len(), self.arms.len());
+        assert!(segment.index() < segments, "no segment {segment}; there are {segments}");
+        assert!(arm.index() < arms, "no arm {arm}; there are {arms}");
+    }
+}
+
+/// The Beta belief after what was counted: one trial per outcome, the scaled rewards as successes.
+fn posterior(prior: Beta, statistics: ArmStatistics) -> Beta {
+    let successes = statistics.sum();
+    prior.updated(successes, statistics.returned() as f64 - successes)
+}

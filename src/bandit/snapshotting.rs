@@ -1,0 +1,107 @@
+//! Taking a snapshot: what was learnt, by names, with what must be remembered to count each reward once.
+
+use std::collections::BTreeMap;
+
+use crate::arm::{ArmId, ArmSpace};
+use crate::decision::Issuer;
+use crate::reward::Quantity;
+use crate::segment::{SegmentId, Segments};
+use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, PlaceRecord, Snapshot, WaitingRecord};
+use crate::statistics::{ArmStatistics, Cohort, CohortId};
+
+use super::Bandit;
+use super::waiting::Waiting;
+
+impl Bandit {
+    /// Everything learnt so far, as plain data.
+    ///
+    /// May be called while others select and reward. A reward that is in the counters is also marked as claimed, so
+    /// that it can never count twice after a restore. But a reward that arrives during the call may be marked and not
+    /// yet counted, and of an amount that is being added at that instant the count may be in and the amount not yet,
+    /// so that it stays the least reward. Take the last snapshot of a life after its last reward.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
+        let mut cells: BTreeMap<Place, Cells> = BTreeMap::new();
+        let mut waiting = None;
+        let mut lives = Vec::new();
+        match &self.waiting {
+            None => {
+                let counted = cells.entry(Place::Endless).or_default();
+                self.cells.each_touched(|segment, arm, statistics| push(counted, segment, arm, statistics));
+                lives.push(life(self.issuer, CohortId::OPEN_ENDED, &self.cohort));
+                lives
+                    .extend(self.past.iter().map(|(&issuer, past)| life(issuer, CohortId::OPEN_ENDED, past)));
+            }
+            Some(mine) => mine.ledger.with(|state| {
+                let mut delays = Vec::new();
+                for layer in state.history.layers() {
+                    let (first, last) = layer.buckets;
+                    let counted = cells.entry(Place::Layer { first, last }).or_default();
+                    layer.each().for_each(|(segment, one)| push(counted, segment, one.arm, one.statistics));
+                    delays.push((first, last, mine.grouped(&layer.delays)));
+                }
+                // The latest first: it tells of the life that the snapshot is taken in.
+                for entry in state.open.iter().rev() {
+                    let Issuer { replica, incarnation } = entry.issuer;
+                    let place = Place::Cohort { replica, incarnation, cohort: entry.id.get() };
+                    let counted = cells.entry(place).or_default();
+                    entry
+                        .cells
+                        .each_touched(|segment, arm, statistics| push(counted, segment, arm, statistics));
+                    let delays = mine.grouped(&entry.delays.read());
+                    lives.push(Life { delays, ..life(entry.issuer, entry.id, &entry.cohort) });
+                }
+                let default = mine.default_reward().get() as u32;
+                waiting = Some(WaitingRecord { window: mine.window(), default, now: state.now, delays });
+            }),
+        }
+        let today = generation(&self.arms, &self.segments, cells);
+        let earlier = self.ancestors.iter();
+        let earlier = earlier.map(|then| generation(&then.arms, &then.segments, then.cells.clone()));
+        Snapshot {
+            version: Snapshot::VERSION,
+            reward: self.reward,
+            waiting,
+            generations: std::iter::once(today).chain(earlier).collect(),
+            lives,
+        }
+    }
+}
+
+impl Waiting {
+    /// Conversions by the names of their groups; those without any left out.
+    fn grouped(&self, delays: &[u64]) -> GroupedDelays {
+        let width = self.window().delays();
+        let grouped = self.levels.iter().zip(delays.chunks(width));
+        let some = grouped.filter(|(_, delays)| delays.iter().any(|&count| count > 0));
+        some.map(|(level, delays)| (level.clone(), delays.to_vec())).collect()
+    }
+}
+
+fn push(cells: &mut Cells, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) {
+    if statistics != ArmStatistics::default() {
+        cells.push((segment.get(), arm.get(), statistics));
+    }
+}
+
+fn generation(arms: &ArmSpace, segments: &Segments, mut cells: BTreeMap<Place, Cells>) -> Generation {
+    let endless = cells.remove(&Place::Endless).unwrap_or_default();
+    let places = cells.into_iter().map(|(place, cells)| PlaceRecord { place, cells });
+    Generation { arms: arms.clone(), segments: segments.clone(), cells: endless, places: places.collect() }
+}
+
+fn life(issuer: Issuer, cohort: CohortId, numbers: &Cohort) -> Life {
+    // Numbers after bits: every bit then belongs to a number that was taken.
+    let claimed = numbers.claimed();
+    Life {
+        replica: issuer.replica,
+        incarnation: issuer.incarnation,
+        cohort: cohort.get(),
+        issued: numbers.issued(),
+        claimed,
+        delays: GroupedDelays::new(),
+    }
+}
+
+const _: () = assert!(Quantity::DIGITS == 24, "snapshots hold sums in units of 2⁻²⁴");

@@ -1,0 +1,315 @@
+//! Waiting for rewards: the clock that the host advances, the cohorts that close by it, and what comes too late.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+
+use crate::arm::{ArmId, ArmSpace};
+use crate::belief::{Forgetting, Pending};
+use crate::decision::{Decision, DecisionId, Issuer};
+use crate::reward::Quantity;
+use crate::segment::{SegmentId, Segments};
+use crate::statistics::{ArmStatistics, ClaimError, CohortId, Entry, Ledger, Refused};
+use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::time::{Timestamp, Window};
+
+use super::rewarding::RewardError;
+use super::{Bandit, Refresh};
+
+/// What a bandit with an attribution window keeps.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) ledger: Ledger,
+    pub(super) pending: Pending,
+    pub(super) forgetting: Forgetting,
+    pub(super) groups: Groups,
+    /// The names of the groups.
+    pub(super) levels: Vec<String>,
+    /// Earlier lives that a snapshot told of.
+    pub(super) past: BTreeSet<Issuer>,
+    refused: AtomicU64,
+    corrected: AtomicU64,
+}
+
+/// Rewards that came after the window of their decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Late {
+    /// Refused, since the time of grace was over too.
+    pub refused: u64,
+    /// Counted all the same, in place of the default reward.
+    pub corrected: u64,
+}
+
+/// By what the delays of rewards are told apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DelaysBy {
+    /// One law of delays for all.
+    #[default]
+    Nothing,
+    /// One for each level of this dimension of the arms, such as the channel.
+    Dimension(String),
+    /// One for each level of this attribute of the segments.
+    Attribute(String),
+}
+
+/// The groups whose delays are told apart, by number.
+#[derive(Debug)]
+pub(super) enum Groups {
+    One,
+    ByArm(Box<[u32]>),
+    BySegment(Box<[u32]>),
+}
+
+impl Groups {
+    /// The groups and the names of their levels.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such dimension or attribute.
+    #[track_caller]
+    pub(super) fn new(by: &DelaysBy, arms: &ArmSpace, segments: &Segments) -> (Self, Vec<String>) {
+        let number = |levels: &[String], level: &str| {
+            levels.iter().position(|name| name == level).map_or(0, |number| number as u32)
+        };
+        match by {
+            DelaysBy::Nothing => (Self::One, vec![String::new()]),
+            DelaysBy::Dimension(name) => {
+                let known: Vec<&str> = arms.dimensions().map(|(name, _)| name).collect();
+                let Some((_, levels)) = arms.dimensions().find(|(known, _)| known == name) else {
+                    panic!("no dimension {name:?}; there are {known:?}")
+                };
+                let by_arm = arms.iter().map(|arm| number(levels, arm.level(name))).collect();
+                (Self::ByArm(by_arm), levels.to_vec())
+            }
+            DelaysBy::Attribute(name) => {
+                let known: Vec<&str> = segments.attributes().map(|(name, _)| name).collect();
+                let Some((_, levels)) = segments.attributes().find(|(known, _)| known == name) else {
+                    panic!("no attribute {name:?}; there are {known:?}")
+                };
+                let level = |segment: crate::segment::Segment<'_>| {
+                    segment
+                        .levels()
+                        .find(|(attribute, _)| attribute == name)
+                        .map_or(0, |(_, level)| number(levels, level))
+                };
+                (Self::BySegment(segments.iter().map(level).collect()), levels.to_vec())
+            }
+        }
+    }
+
+    #[inline]
+    pub(super) fn of(&self, segment: SegmentId, arm: ArmId) -> usize {
+        match self {
+            Self::One => 0,
+            Self::ByArm(groups) => groups[arm.index()] as usize,
+            Self::BySegment(groups) => groups[segment.index()] as usize,
+        }
+    }
+}
+
+/// A time that cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimeError {
+    /// The time given.
+    pub now: Timestamp,
+    /// The window, whose buckets have no number there.
+    pub window: Window,
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is beyond the last bucket of {:?}", self.now, self.window.bucket())
+    }
+}
+
+impl Error for TimeError {}
+
+impl Waiting {
+    pub(super) fn new(
+        ledger: Ledger,
+        pending: Pending,
+        forgetting: Forgetting,
+        groups: Groups,
+        levels: Vec<String>,
+    ) -> Self {
+        let past = BTreeSet::new();
+        let zero = || AtomicU64::new(0);
+        Self { ledger, pending, forgetting, groups, levels, past, refused: zero(), corrected: zero() }
+    }
+
+    pub(super) fn window(&self) -> Window {
+        self.ledger.shape().window
+    }
+
+    pub(super) fn default_reward(&self) -> Quantity {
+        self.ledger.shape().default
+    }
+
+    /// Everything counted of an arm in a segment.
+    pub(super) fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
+        self.ledger.with(|state| state.read(segment, arm, self.window(), self.default_reward()))
+    }
+
+    /// Counts the reward of a decision in its cohort.
+    pub(super) fn reward(
+        &self,
+        own: Issuer,
+        id: DecisionId,
+        (segment, arm): (SegmentId, ArmId),
+        quantity: Quantity,
+    ) -> Result<(), RewardError> {
+        self.ledger.with(|state| {
+            let entry = self.claim(state, own, id)?;
+            self.late_if_sealed(id, entry.cells.reward(segment, arm, quantity))?;
+            let closed = state.is_closed(id.cohort, self.window());
+            if closed {
+                // Relaxed: a figure for people.
+                self.corrected.fetch_add(1, Ordering::Relaxed);
+            }
+            if quantity != self.default_reward() && !closed {
+                let delay = state.now.saturating_sub(id.cohort.bucket()) as usize;
+                entry.delays.add(self.groups.of(segment, arm), delay, 1);
+            }
+            Ok(())
+        })
+    }
+
+    /// Takes a decision back.
+    pub(super) fn withdraw(
+        &self,
+        own: Issuer,
+        id: DecisionId,
+        (segment, arm): (SegmentId, ArmId),
+    ) -> Result<(), RewardError> {
+        self.ledger.with(|state| {
+            let entry = self.claim(state, own, id)?;
+            self.late_if_sealed(id, entry.cells.withdraw(segment, arm))
+        })
+    }
+
+    /// Claims a decision in its cohort.
+    fn claim<'a>(
+        &self,
+        state: &'a crate::statistics::State,
+        own: Issuer,
+        id: DecisionId,
+    ) -> Result<&'a Arc<Entry>, RewardError> {
+        if id.issuer != own && !self.past.contains(&id.issuer) {
+            return Err(RewardError::UnknownIssuer { id });
+        }
+        if id.cohort == CohortId::OPEN_ENDED {
+            return Err(RewardError::UnknownCohort { id });
+        }
+        let Some(entry) = state.find(id.issuer, id.cohort) else {
+            if state.is_closed(id.cohort, self.window()) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Err(RewardError::Late { id });
+            }
+            return Err(RewardError::NeverIssued { id });
+        };
+        entry.cohort.claim(id.sequence).map_err(|error| match error {
+            ClaimError::NeverIssued => RewardError::NeverIssued { id },
+            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
+        })?;
+        Ok(entry)
+    }
+
+    fn late_if_sealed(&self, id: DecisionId, counted: Result<(), Refused>) -> Result<(), RewardError> {
+        match counted {
+            Ok(()) => Ok(()),
+            Err(Refused::Sealed) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                Err(RewardError::Late { id })
+            }
+            // A cell is full of decisions only: this one is not among them.
+            Err(Refused::Full) => Err(RewardError::NeverIssued { id }),
+        }
+    }
+}
+
+impl Bandit {
+    /// Tells the bandit what time it is, as often as the host likes and from any thread; an earlier time than one told
+    /// before changes nothing. Nothing else reads time.
+    ///
+    /// With a [window](crate::BanditBuilder::window), the call that enters a new bucket of time closes the cohorts whose
+    /// time is over, folds them into the totals and, with [`Refresh::Inline`], computes the plans of all segments in use
+    /// anew: let a thread of the host's do it that may take its time. Nobody else waits.
+    ///
+    /// # Errors
+    ///
+    /// [`TimeError`] for a time beyond the last bucket that has a number; nothing has changed.
+    pub fn advance_to(&self, now: Timestamp) -> Result<(), TimeError> {
+        let Some(waiting) = &self.waiting else {
+            self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
+            return Ok(());
+        };
+        let window = waiting.window();
+        let bucket = window.bucket_of(now).ok_or(TimeError { now, window })?;
+        // Relaxed: the number publishes nothing, the state of the ledger does.
+        self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
+        if waiting.ledger.advance(bucket) {
+            for (segment, plans) in self.book.touched() {
+                plans.expire();
+                if self.refresh == Refresh::Inline {
+                    self.refresh_segment(plans, segment);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest time that the host has told.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// How many rewards came after the window of their decision, in this life.
+    #[must_use]
+    pub fn late(&self) -> Late {
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        self.waiting.as_ref().map_or_else(Late::default, |waiting| Late {
+            refused: read(&waiting.refused),
+            corrected: read(&waiting.corrected),
+        })
+    }
+
+    /// Takes back a decision whose message was never sent: it counts neither as tried nor for anything else, and no
+    /// reward is accepted for it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`RewardError`], as for a reward: nothing has changed.
+    pub fn cancel(&self, decision: &Decision) -> Result<(), RewardError> {
+        let (segment, arm) =
+            self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
+        match &self.waiting {
+            Some(waiting) => waiting.withdraw(self.issuer, decision.id, (segment, arm))?,
+            None => {
+                self.claim(decision.id)?;
+                self.cells.withdraw(segment, arm);
+            }
+        }
+        self.happened(segment);
+        Ok(())
+    }
+
+    /// Changes what is forgotten, from the next plans on: the counters have forgotten nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ForgettingError`](crate::belief::ForgettingError) for a rule under which nothing would be remembered, or any
+    /// but [`Forgetting::Never`] where there is no window, whose buckets tell ages apart.
+    pub fn set_forgetting(&mut self, forgetting: Forgetting) -> Result<(), crate::belief::ForgettingError> {
+        let forgetting = forgetting.checked()?;
+        match &mut self.waiting {
+            Some(waiting) => waiting.forgetting = forgetting,
+            None if forgetting == Forgetting::Never => {}
+            None => return Err(crate::belief::ForgettingError { forgetting }),
+        }
+        self.book.touched().for_each(|(_, plans)| plans.expire());
+        Ok(())
+    }
+}

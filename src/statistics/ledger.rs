@@ -1,0 +1,220 @@
+//! The cohorts that are open, and the history of those that are not, as one state that is published whole.
+//!
+//! Time advances by whole buckets. Whoever moves it on puts up a new state: a new cohort for the decisions to come, and
+//! the cohorts whose time is over folded into the history, all at once, so that every reader sees each cohort in one
+//! place only. A cohort that somebody is still between two steps of stays among the open ones until the next time.
+
+use crate::arm::ArmId;
+use crate::reward::{Quantity, RewardKind};
+use crate::segment::SegmentId;
+use crate::sync::{Arc, AtomicBool, Ordering, Published};
+use crate::time::Window;
+
+use super::delays::Delays;
+use super::history::{History, Layer};
+use super::pending::PendingCells;
+use super::{ArmStatistics, Cohort, CohortId, Issuer};
+
+/// What the cohorts of a bandit have in common.
+#[derive(Clone, Debug)]
+pub(crate) struct Shape {
+    pub(crate) kind: RewardKind,
+    /// What becomes of decisions without a reward.
+    pub(crate) default: Quantity,
+    pub(crate) segments: usize,
+    pub(crate) arms: usize,
+    /// Groups whose delays are told apart, at least one.
+    pub(crate) groups: usize,
+    pub(crate) window: Window,
+}
+
+/// The decisions of one life in one bucket of time: numbers, claims, counters, delays.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) issuer: Issuer,
+    pub(crate) id: CohortId,
+    pub(crate) cohort: Cohort,
+    pub(crate) cells: PendingCells,
+    pub(crate) delays: Delays,
+    /// Whether decisions go to a later one by now.
+    past: AtomicBool,
+}
+
+impl Entry {
+    /// The most decisions for an arm in a segment: 2³¹ − 1.
+    pub(crate) const MAX_COUNT: u64 = super::pending::MOST;
+
+    pub(crate) fn new(shape: &Shape, issuer: Issuer, id: CohortId, cohort: Cohort) -> Self {
+        Self {
+            issuer,
+            id,
+            cohort,
+            cells: PendingCells::new(shape.kind, shape.default, shape.segments, shape.arms),
+            delays: Delays::new(shape.groups, shape.window.delays()),
+            past: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether decisions go to a later cohort by now.
+    #[inline]
+    pub(crate) fn is_past(&self) -> bool {
+        // Acquire: who sees it finds the later one.
+        self.past.load(Ordering::Acquire)
+    }
+
+    /// What it leaves when its time is over.
+    fn fold(&self, default: Quantity) -> Layer {
+        let bucket = self.id.bucket();
+        let mut layer = Layer::new((bucket, bucket), self.delays.read());
+        self.cells.each_touched(|segment, arm, statistics| {
+            if statistics != ArmStatistics::default() {
+                let added = layer.add(segment, arm, statistics.settled(default));
+                debug_assert!(added, "each cell once");
+            }
+        });
+        layer
+    }
+}
+
+/// One state of the ledger.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// The bucket that it is.
+    pub(crate) now: u32,
+    /// Cohorts that may still be rewarded, by ascending number; the last is where decisions go.
+    pub(crate) open: Vec<Arc<Entry>>,
+    /// What the others have left.
+    pub(crate) history: Arc<History>,
+}
+
+impl State {
+    /// Where decisions go.
+    #[inline]
+    pub(crate) fn current(&self) -> &Arc<Entry> {
+        match self.open.last() {
+            Some(current) => current,
+            None => unreachable!("a state is made with a current cohort"),
+        }
+    }
+
+    /// The cohort of this number and life, if it may still be rewarded.
+    pub(crate) fn find(&self, issuer: Issuer, id: CohortId) -> Option<&Arc<Entry>> {
+        let from = self.open.partition_point(|entry| entry.id < id);
+        self.open[from..].iter().take_while(|entry| entry.id == id).find(|entry| entry.issuer == issuer)
+    }
+
+    /// Whether the window of a cohort is over, so that what has not returned is the default reward.
+    pub(crate) fn is_closed(&self, id: CohortId, window: Window) -> bool {
+        u64::from(self.now) >= u64::from(id.bucket()) + window.delays() as u64
+    }
+}
+
+/// The cohorts of one life and those it has inherited.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    shape: Shape,
+    issuer: Issuer,
+    state: Published<State>,
+}
+
+impl Ledger {
+    /// A ledger that begins at this bucket with what earlier lives have left.
+    pub(crate) fn new(
+        shape: Shape,
+        issuer: Issuer,
+        now: u32,
+        mut open: Vec<Arc<Entry>>,
+        history: History,
+    ) -> Self {
+        open.sort_by_key(|entry| (entry.id, entry.issuer));
+        let state = Published::empty();
+        let ledger = Self { shape, issuer, state };
+        open.push(ledger.entry(now));
+        drop(ledger.state.replace(Some(Arc::new(State { now, open, history: Arc::new(history) }))));
+        ledger
+    }
+
+    pub(crate) fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// The present state.
+    #[inline]
+    pub(crate) fn state(&self) -> Arc<State> {
+        match self.state.load().as_ref() {
+            Some(state) => Arc::clone(state),
+            None => unreachable!("a ledger is made with a state"),
+        }
+    }
+
+    /// Uses the present state without a copy.
+    #[inline]
+    pub(crate) fn with<T>(&self, using: impl FnOnce(&State) -> T) -> T {
+        match self.state.load().as_ref() {
+            Some(state) => using(state),
+            None => unreachable!("a ledger is made with a state"),
+        }
+    }
+
+    /// Moves on to a bucket, unless it is there or further; whether it did.
+    pub(crate) fn advance(&self, now: u32) -> bool {
+        loop {
+            let loaded = self.state.load();
+            let Some(before) = loaded.as_ref() else { unreachable!("a ledger is made with a state") };
+            if before.now >= now {
+                return false;
+            }
+            let (folded, mut open): (Vec<_>, Vec<_>) = before
+                .open
+                .iter()
+                .cloned()
+                .partition(|entry| self.is_over(entry.id, now) && entry.cells.seal());
+            let layers = folded.iter().map(|entry| entry.fold(self.shape.default));
+            let history = Arc::new(before.history.with(layers, now));
+            open.push(self.entry(now));
+            let after = Arc::new(State { now, open, history });
+            if self.state.replace_loaded(&loaded, Some(after)) {
+                // Release: who sees it finds the new state.
+                before.current().past.store(true, Ordering::Release);
+                return true;
+            }
+        }
+    }
+
+    /// Whether a cohort's time is over, the time of grace included.
+    fn is_over(&self, id: CohortId, now: u32) -> bool {
+        let end = u64::from(id.bucket()) + self.shape.window.delays() as u64 + self.shape.window.grace();
+        u64::from(now) >= end
+    }
+
+    fn entry(&self, bucket: u32) -> Arc<Entry> {
+        Arc::new(Entry::new(&self.shape, self.issuer, CohortId::of_bucket(bucket), Cohort::new()))
+    }
+}
+
+/// Adds up what is known of an arm.
+impl State {
+    /// Everything counted of an arm in a segment: closed cohorts with their default rewards, open ones with what has
+    /// returned.
+    pub(crate) fn read(
+        &self,
+        segment: SegmentId,
+        arm: ArmId,
+        window: Window,
+        default: Quantity,
+    ) -> ArmStatistics {
+        let mut sum = ArmStatistics::default();
+        for layer in self.history.layers() {
+            layer.visit(segment, &[arm], |_, statistics| sum = sum.plus(statistics));
+        }
+        for entry in &self.open {
+            let statistics = entry.cells.read(segment, arm);
+            sum = sum.plus(if self.is_closed(entry.id, window) {
+                statistics.settled(default)
+            } else {
+                statistics
+            });
+        }
+        sum
+    }
+}
