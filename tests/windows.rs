@@ -376,3 +376,42 @@ fn a_handle_moves_on_to_the_new_cohort_and_threads_lose_nothing() {
     assert_eq!((issued, returned), (200_002, 200_002));
     assert_eq!(sum, rewarded as f64);
 }
+
+#[test]
+fn the_correction_for_delay_learns_the_law_and_takes_not_yet_for_what_it_is() {
+    // Every day 500 decisions, of which 10 % convert, after 0 to 13 days with probability falling by 0.8 a day.
+    let bias = |pending: Pending| {
+        let bandit = builder(RewardKind::Binary, 1).window(days(14)).pending(pending).build().unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
+        let mut due: Vec<Vec<Decision>> = vec![Vec::new(); 80];
+        for today in 0..25 {
+            at(&bandit, today);
+            for decision in send(&bandit, 500, today) {
+                if rng.random_bool(0.1) {
+                    let late = (0..13).take_while(|_| rng.random_bool(0.8)).count();
+                    due[today as usize + late].push(decision);
+                }
+            }
+            for decision in std::mem::take(&mut due[today as usize]) {
+                bandit.reward(&decision, Reward::SUCCESS).unwrap();
+            }
+        }
+        at(&bandit, 25);
+        let posteriors = bandit.arms().iter().map(|arm| bandit.posterior(SEGMENT, arm.id()));
+        let (successes, trials) = posteriors
+            .map(|belief| (belief.alpha() - 1.0, belief.alpha() + belief.beta() - 2.0))
+            .fold((0.0, 0.0), |(s, n), (successes, trials)| (s + successes, n + trials));
+        let law = bandit.delays();
+        assert_eq!(law.len(), 1);
+        (successes / trials / 0.1 - 1.0, trials, law[0].1.law().cdf(5.0))
+    };
+    // 12,500 decisions at 10 %: three standard errors of the rate are 8 % of it, of a third of them 14 %.
+    let (closed, closed_trials, _) = bias(Pending::ClosedOnly);
+    let (hasty, hasty_trials, _) = bias(Pending::AsDefault);
+    let (corrected, trials, five_days) = bias(Pending::Corrected);
+    assert!(closed.abs() < 0.14 && corrected.abs() < 0.08, "closed {closed}, corrected {corrected}");
+    assert!(hasty < -0.15, "as failures {hasty}");
+    assert!(closed_trials < 0.6 * trials && trials < hasty_trials, "{closed_trials} {trials} {hasty_trials}");
+    // P(delay < 5 days) = 1 − 0.8⁵ = 0.672, and of those within the window a little more.
+    assert!((five_days - 0.68).abs() < 0.08, "F(5 days) is {five_days}");
+}

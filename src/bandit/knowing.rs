@@ -61,6 +61,7 @@ impl Bandit {
             layer
                 .visit(segment, arms, |position, statistics| evidence[position].add(statistics, weight, 1.0));
         }
+        let laws = waiting.laws();
         for entry in &state.open {
             let bucket = entry.id.bucket();
             let weight = weight((bucket, bucket));
@@ -77,8 +78,9 @@ impl Bandit {
                     Pending::ClosedOnly => evidence.add(statistics.only_issued(), weight, 0.0),
                     Pending::AsDefault => evidence.add(statistics, weight, 1.0),
                     Pending::Corrected => {
-                        let _ = waiting.groups.of(segment, arm);
-                        evidence.add(statistics, weight, 1.0);
+                        let law = laws.get(waiting.groups.of(segment, arm));
+                        let share = law.map_or(1.0, |law| law.cdf(now - f64::from(bucket)));
+                        evidence.add(statistics, weight, share);
                     }
                 }
             }

@@ -72,6 +72,7 @@ impl Bandit {
             (Some(waiting), Some(ledger)) => {
                 waiting.past = lives.keys().map(|&(issuer, _)| issuer).collect();
                 waiting.ledger = ledger;
+                waiting.learn_delays();
             }
             _ => {
                 for ((_, segment, arm), statistics) in cells {

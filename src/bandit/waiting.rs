@@ -5,12 +5,13 @@ use std::error::Error;
 use std::fmt;
 
 use crate::arm::{ArmId, ArmSpace};
+use crate::belief::delay::{DelayCounts, DelayEstimate, DelayLaw};
 use crate::belief::{Forgetting, Pending};
 use crate::decision::{Decision, DecisionId, Issuer};
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
 use crate::statistics::{ArmStatistics, ClaimError, CohortId, Entry, Ledger, Refused};
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, Ordering, Published};
 use crate::time::{Timestamp, Window};
 
 use super::rewarding::RewardError;
@@ -27,6 +28,8 @@ pub(super) struct Waiting {
     pub(super) levels: Vec<String>,
     /// Earlier lives that a snapshot told of.
     pub(super) past: BTreeSet<Issuer>,
+    /// The laws of delay of the groups, as estimated when the bucket began.
+    laws: Published<Vec<DelayLaw>>,
     refused: AtomicU64,
     corrected: AtomicU64,
 }
@@ -136,7 +139,51 @@ impl Waiting {
     ) -> Self {
         let past = BTreeSet::new();
         let zero = || AtomicU64::new(0);
-        Self { ledger, pending, forgetting, groups, levels, past, refused: zero(), corrected: zero() }
+        let laws = Published::empty();
+        let waiting = Self {
+            ledger,
+            pending,
+            forgetting,
+            groups,
+            levels,
+            past,
+            laws,
+            refused: zero(),
+            corrected: zero(),
+        };
+        waiting.learn_delays();
+        waiting
+    }
+
+    /// Puts up the laws of delay by what is counted now.
+    pub(super) fn learn_delays(&self) {
+        let laws = self.delays().iter().map(|estimate| estimate.law().clone()).collect();
+        drop(self.laws.replace(Some(Arc::new(laws))));
+    }
+
+    /// The laws of delay of the groups.
+    pub(super) fn laws(&self) -> Arc<Vec<DelayLaw>> {
+        self.laws.load().as_ref().map_or_else(Arc::default, Arc::clone)
+    }
+
+    /// What is known of the delays of each group.
+    fn delays(&self) -> Vec<DelayEstimate> {
+        self.ledger.with(|state| {
+            let width = self.window().delays();
+            let layers = state.history.layers().iter().map(|layer| (layer.buckets.0, layer.delays.clone()));
+            let open = state.open.iter().map(|entry| (entry.id.bucket(), entry.delays.read()));
+            let Ok(none) = DelayCounts::new(width as u32) else { unreachable!("a window is short enough") };
+            let mut counts = vec![none; self.levels.len()];
+            for (bucket, delays) in layers.chain(open) {
+                for (counts, delays) in counts.iter_mut().zip(delays.chunks(width)) {
+                    for (delay, &conversions) in (0..).zip(delays) {
+                        let added = counts.add(bucket, delay, conversions);
+                        debug_assert!(added.is_ok(), "as many delays as the window has");
+                    }
+                }
+            }
+            counts.iter().map(|counts| counts.estimate(state.now)).collect()
+        })
     }
 
     pub(super) fn window(&self) -> Window {
@@ -250,6 +297,7 @@ impl Bandit {
         // Relaxed: the number publishes nothing, the state of the ledger does.
         self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
         if waiting.ledger.advance(bucket) {
+            waiting.learn_delays();
             for (segment, plans) in self.book.touched() {
                 plans.expire();
                 if self.refresh == Refresh::Inline {
@@ -264,6 +312,16 @@ impl Bandit {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         Timestamp::from_millis(self.clock.load(Ordering::Relaxed))
+    }
+
+    /// What is known of the delay of rewards that come within the window, by the levels that [`DelaysBy`] tells apart:
+    /// the report of who answers slowly. One entry without a name where nothing is told apart, none without a window.
+    ///
+    /// Delays are in buckets of time, between that of the decision and that of the reward.
+    #[must_use]
+    pub fn delays(&self) -> Vec<(String, DelayEstimate)> {
+        let Some(waiting) = &self.waiting else { return Vec::new() };
+        waiting.levels.iter().cloned().zip(waiting.delays()).collect()
     }
 
     /// How many rewards came after the window of their decision, in this life.

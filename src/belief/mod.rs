@@ -6,6 +6,7 @@
 
 pub mod best;
 mod beta;
+pub mod delay;
 mod evidence;
 mod forgetting;
 

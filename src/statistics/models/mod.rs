@@ -5,6 +5,8 @@
 //! what is built around it, not its inside. A twin is a small copy of a protocol with one thing wrong; it shows that
 //! the model above it would notice.
 
+mod closing;
+
 use loom::thread;
 
 use super::cell::{BinaryCell, Cell, CounterFull, RealCell};
