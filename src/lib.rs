@@ -97,7 +97,7 @@ pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
 pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
 pub use decision::{Decision, DecisionId, Token, TokenKey};
 pub use plan::{Cadence, Plan};
-pub use reward::{Reward, RewardKind};
+pub use reward::{Outcome, Reward, RewardKind, RewardRule, Stage};
 pub use segment::{SegmentId, Segments};
 pub use snapshot::Snapshot;
 pub use statistics::{ArmStatistics, StatisticsError};

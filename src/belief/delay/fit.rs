@@ -162,8 +162,8 @@ fn arrived(logarithms: &[f64; 5], log_scale: f64, shape: f64) -> (f64, f64, [f64
     let (mut arrived, mut waiting, mut rise) = (0.0, 0.0, [0.0; 2]);
     for (&logarithm, &(_, weight)) in logarithms.iter().zip(&MOMENTS) {
         let ratio = logarithm - log_scale;
-        // exp(−exp(7)) is 0 already; beyond, z would overflow and z e⁻ᶻ be no number.
-        let z = libm::exp((shape * ratio).min(7.0));
+        // At most (2¹² / ⅛)⁸ = 2¹²⁰ within the box: no infinity, whose product with e⁻ᶻ = 0 were no number.
+        let z = libm::exp(shape * ratio);
         let left = libm::exp(-z);
         waiting += weight * left;
         arrived -= weight * libm::expm1(-z);

@@ -76,8 +76,9 @@ impl DelayLaw {
         let bucket = age as usize;
         let Some(&above) = self.cumulative.get(bucket) else { return 1.0 };
         let below = if bucket == 0 { 0.0 } else { self.cumulative[bucket - 1] };
-        // Rounding must not carry it over the next step, or the share could fall there.
-        (below + (age - bucket as f64) * (above - below)).min(above)
+        // Never above `above`: v falls short of 1 by 2⁻⁵² at least where `below` is not 0, which is more than the two
+        // roundings of the product can add.
+        below + (age - bucket as f64) * (above - below)
     }
 
     /// The least age at which a share of the conversions has arrived, in buckets from the beginning of the cohort's;

@@ -132,7 +132,8 @@ mod tests {
     #[test]
     fn exponential_by_hand() {
         let delay = WeibullDelay::exponential(5.0).unwrap();
-        for (age, share) in [(0.5, 0.095162582), (2.0, 0.329679954), (10.0, 0.864664717), (30.0, 0.997521248)]
+        for (age, share) in
+            [(0.5, 0.095_162_582), (2.0, 0.329_679_954), (10.0, 0.864_664_717), (30.0, 0.997_521_248)]
         {
             assert!((delay.cdf(age) - share).abs() < 1e-9);
         }

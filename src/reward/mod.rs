@@ -1,4 +1,15 @@
 //! What came of a decision, as a number within a range declared beforehand.
+//!
+//! Either the host gives the number, a [`Reward`] of a [`RewardKind`]; or it reports [`Outcome`]s, stage by stage as
+//! they come, and a declared [`RewardRule`] turns the stages of a decision into one number.
+
+mod outcome;
+mod rule;
+mod staged;
+
+pub use outcome::{Outcome, Stage};
+pub use rule::{OutcomeError, RewardRule, RewardRuleBuilder, RuleError};
+pub use staged::{Baseline, Contribution, DuplicateStage, Joined, StagedReward, Total};
 
 use std::error::Error;
 use std::fmt;
