@@ -151,7 +151,7 @@ fn no_panic_on_damaged_tokens() {
     let token = decisions[5].token().to_string();
     let bytes = decode(&token);
     assert_eq!(encode(&bytes), token);
-    // Every bit of the content, every bit of the text, every truncation, something more.
+    // Every bit of the content, every character of the text, every truncation, something more.
     for bit in 0..bytes.len() * 8 {
         let mut damaged = bytes.clone();
         damaged[bit / 8] ^= 1 << (bit % 8);
@@ -161,16 +161,23 @@ fn no_panic_on_damaged_tokens() {
             "{error}"
         );
     }
-    let mut read = 0;
-    for bit in 0..token.len() * 8 {
-        let mut damaged = token.clone().into_bytes();
-        damaged[bit / 8] ^= 1 << (bit % 8);
-        if let Ok(text) = String::from_utf8(damaged) {
-            refused(&bandit, |bandit| bandit.parse(&text));
-            read += 1;
+    for (position, was) in token.char_indices() {
+        for character in (0..128).map(char::from).filter(|&character| character != was) {
+            let (before, after) = (&token[..position], &token[position + 1..]);
+            let error = refused(&bandit, |bandit| bandit.parse(format!("{before}{character}{after}")));
+            if ALPHABET.contains(&(character as u8)) {
+                let sealed = ParseError::Token(TokenError::Seal);
+                assert!(error == sealed || matches!(error, ParseError::Token(TokenError::UnknownKey { .. })));
+            } else {
+                assert_eq!(error, ParseError::Token(TokenError::Character { position }));
+            }
         }
+        // The first of many is named.
+        let error = refused(&bandit, |bandit| bandit.parse(format!("{:=<64}", &token[..position])));
+        assert_eq!(error, ParseError::Token(TokenError::Character { position }));
     }
-    assert_eq!(read, 64 * 7);
+    let error = refused(&bandit, |bandit| bandit.parse(format!("{}é", &token[..62])));
+    assert_eq!(error, ParseError::Token(TokenError::Character { position: 62 }));
     for length in 0..64 {
         let error = refused(&bandit, |bandit| bandit.parse(&token[..length]));
         assert_eq!(error, ParseError::Token(TokenError::Length { length }));

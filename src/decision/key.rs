@@ -29,9 +29,13 @@ impl TokenKey {
         self.id
     }
 
-    /// The seal of a message.
-    pub(super) fn seal(&self, message: &[u8]) -> u64 {
-        SipHasher24::new_with_key(&self.key).hash(message)
+    /// The seal of a message: five words, the lowest byte of each first.
+    pub(super) fn seal(&self, message: [u64; 5]) -> u64 {
+        let mut bytes = [0; 40];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(message) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        SipHasher24::new_with_key(&self.key).hash(&bytes)
     }
 }
 
