@@ -49,3 +49,22 @@ fn neither_selecting_nor_rewarding_allocates_between_pages() {
         assert!(measure(|| assert!(bandit.refresh() > 0)).count_total > 0);
     }
 }
+
+#[test]
+fn combining_sets_into_a_buffer_allocates_nothing() {
+    let arms = ArmSpace::builder().dimension("arm", (0..300).map(|arm| arm.to_string())).build().unwrap();
+    let every = |step: usize| arms.eligible(|arm| arm.id().index() % step == 0);
+    let (even, third, fifth) = (every(2), every(3), every(5));
+    let mut buffer = arms.eligible(|_| false);
+    let counted = measure(|| {
+        buffer.clone_from(&even);
+        buffer &= &third;
+        buffer |= &fifth;
+        buffer -= &even;
+    });
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    assert_eq!(buffer, &fifth - &even);
+    // The instrument bites: a set that is shared is copied before it is changed.
+    let mut shared = even.clone();
+    assert!(measure(|| shared &= &third).count_total > 0);
+}

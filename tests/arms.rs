@@ -195,7 +195,13 @@ proptest! {
         assigned |= &y;
         assigned -= &(&x & &y);
         prop_assert_eq!(members(&assigned), &mx ^ &my);
-        for set in [&x, &y, &assigned] {
+        // A buffer written over, and a set that was shared until then.
+        let (mut buffer, mut shared) = (&x & &y, x.clone());
+        buffer.clone_from(&y);
+        shared.clone_from(&assigned);
+        prop_assert_eq!((members(&buffer), buffer.digest()), (my.clone(), y.digest()));
+        prop_assert_eq!(&shared, &assigned);
+        for set in [&x, &y, &assigned, &buffer] {
             let members = members(set);
             prop_assert_eq!((set.len(), set.is_empty()), (members.len(), members.is_empty()));
             prop_assert_eq!(set.is_all(), members.len() == arms.len());

@@ -9,7 +9,8 @@ use super::{ArmId, ArmSpace};
 /// A set of arms of one [`ArmSpace`]: a bit per arm, with its size and digest at hand.
 ///
 /// Sets are made by the space ([`ArmSpace::all`], [`ArmSpace::eligible`], [`ArmSpace::with_levels`],
-/// [`ArmSpace::subset`]) and combined with `&`, `|` and `-`. A clone shares its bits.
+/// [`ArmSpace::subset`]) and combined with `&`, `|` and `-`. A clone shares its bits; a set of one's own is a buffer,
+/// which `clone_from`, `&=`, `|=` and `-=` write over without allocating.
 ///
 /// # Panics
 ///
@@ -28,7 +29,6 @@ use super::{ArmId, ArmSpace};
 /// assert_eq!(&now | &evening, arms.all() - (arms.eligible(|arm| arm.level("channel") == "sms") - evening));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
 pub struct Eligibility {
     words: Arc<[u64]>,
     space: u64,
@@ -152,6 +152,23 @@ impl Eligibility {
         hash = (hash ^ hash >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
         self.digest = hash ^ hash >> 31;
         self.len = len;
+    }
+}
+
+impl Clone for Eligibility {
+    fn clone(&self) -> Self {
+        Self { words: Arc::clone(&self.words), ..*self }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        match Arc::get_mut(&mut self.words) {
+            Some(words) if words.len() == other.words.len() => {
+                words.copy_from_slice(&other.words);
+                let Self { words: _, space, arms, len, digest } = *other;
+                (self.space, self.arms, self.len, self.digest) = (space, arms, len, digest);
+            }
+            _ => *self = other.clone(),
+        }
     }
 }
 

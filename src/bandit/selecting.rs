@@ -84,7 +84,7 @@ impl Bandit {
         eligible: &Eligibility,
         rng: &mut R,
     ) -> Result<Decision, SelectError> {
-        self.decide(segment, eligible, |plan| plan.draw(rng.next_u64()))
+        self.decide(segment, eligible, |plan| plan.at(rng.next_u64()))
     }
 
     /// The plan from which decisions for this segment and set are drawn at present.

@@ -105,7 +105,7 @@ impl<R: Rng> Selector<'_, R> {
                 unreachable!("at hand, or asked for just now")
             };
             held.plan.touch();
-            held.plan.draw(self.rng.next_u64())
+            held.plan.at(self.rng.next_u64())
         };
         loop {
             let sequence = self.number()?;

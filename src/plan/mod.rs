@@ -18,6 +18,8 @@ pub(crate) use table::UNIT_BITS;
 
 pub(crate) use book::{Book, SegmentPlans};
 
+use rand::Rng;
+
 use crate::arm::{ArmId, Eligibility};
 use crate::policy::Probabilities;
 use crate::sync::{AtomicBool, Ordering};
@@ -86,9 +88,34 @@ impl Plan {
         Self { due_at, ..self }
     }
 
-    /// Draws an arm: the upper 53 bits of a random word decide.
+    /// Draws an arm, and says with what probability: one word from the generator, and nothing is counted.
+    ///
+    /// For simulations and audits, and for hosts that keep their own books; what is to be rewarded comes from
+    /// [`Bandit::select`](crate::Bandit::select).
+    ///
+    /// ```
+    /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    /// use tactful::{ArmSpace, Bandit, SegmentId, Segments};
+    ///
+    /// let arms = ArmSpace::builder().dimension("template", ["friendly", "firm"]).build()?;
+    /// let bandit = Bandit::builder(arms, Segments::single()).build()?;
+    /// let plan = bandit.plan(SegmentId::new(0), &bandit.arms().all())?;
+    ///
+    /// let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    /// let (arm, propensity) = plan.draw(&mut rng);
+    /// assert_eq!(propensity, plan.propensity(arm));
+    /// assert_eq!(bandit.statistics(SegmentId::new(0), arm).issued(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
-    pub(crate) fn draw(&self, word: u64) -> Drawn {
+    pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> (ArmId, f64) {
+        let Drawn { arm, units } = self.at(rng.next_u64());
+        (arm, units as f64 * Self::UNIT)
+    }
+
+    /// The arm at a point of the table: the upper 53 bits of a random word decide.
+    #[inline]
+    pub(crate) fn at(&self, word: u64) -> Drawn {
         let (position, units) = self.table.draw(word);
         Drawn { arm: self.arm(position), units }
     }
