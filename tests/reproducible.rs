@@ -3,7 +3,7 @@
 //! The numbers below were written down once. Whoever changes one of them says so in the CHANGELOG as
 //! **Value-breaking** (decisions, propensities) or **Format-breaking** (tokens, fingerprints, digests, snapshots).
 
-use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use rand::{Rng, RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
 use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardKind, SegmentId, Segments, TokenKey};
 
@@ -91,6 +91,65 @@ fn reproducible_decisions_of_thompson() {
     assert_eq!(
         summary(Thompson::default()),
         ([4, 1, 2, 1, 1, 2, 1, 1, 3, 1, 2, 1, 1, 1, 1, 4, 3, 1, 1, 3], 11_539_877_833_835_045_972)
+    );
+}
+
+/// What is known of the arms before a plan is made.
+#[derive(Clone, Copy, Debug)]
+enum Pulls {
+    /// 100 to 300 an arm, rates up to 10 %.
+    Varied,
+    /// 0 to 4, any rate.
+    NearCold,
+    /// 10 to 81,920, rates up to 10 %.
+    Unequal,
+}
+
+/// All propensities of the plan over so many arms, in units of 2⁻⁵³, folded into one number.
+fn plan(pulls: Pulls, arms: u32) -> u64 {
+    let names = (0..arms).map(|arm| arm.to_string());
+    let space = ArmSpace::builder().dimension("arm", names).build().unwrap();
+    let build = |life| Bandit::builder(space.clone(), Segments::single()).incarnation(life).build().unwrap();
+    // Integers only: what is tested must not depend on how the test rounds.
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(9);
+    let mut below = |end: u64| rng.next_u64() % end;
+    let mut cell = |arm| {
+        let returned = match pulls {
+            Pulls::Varied => 100 + below(201),
+            Pulls::NearCold => below(5),
+            Pulls::Unequal => 10 << below(14),
+        };
+        let most = if let Pulls::NearCold = pulls { returned } else { returned / 10 };
+        let sum = below(most + 1) << 24;
+        let cell = serde_json::json!({"issued": returned, "returned": returned, "sum": sum, "squares": sum});
+        (returned > 0).then(|| serde_json::json!([0, arm, cell]))
+    };
+    let mut snapshot = serde_json::to_value(build(1).snapshot()).unwrap();
+    snapshot["generations"][0]["cells"] = (0..arms).filter_map(&mut cell).collect();
+    let mut bandit = build(2);
+    bandit.restore(&serde_json::from_value(snapshot).unwrap()).unwrap();
+
+    let plan = bandit.plan(SegmentId::new(0), &bandit.arms().all()).unwrap();
+    let units = |arm| (plan.propensity(ArmId::new(arm)) * (1_u64 << 53) as f64) as u64;
+    assert_eq!((0..arms).map(units).sum::<u64>(), 1 << 53);
+    (0..arms).fold(0, |fold: u64, arm| fold.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(units(arm)))
+}
+
+/// The same bits on every target: with other vector units (`RUSTFLAGS="-C target-cpu=native" cargo test --test
+/// reproducible --target-dir target/native`), another word size, another byte order.
+///
+/// A change of the quadrature or of the table that moves a bit is **Value-breaking**: take the new numbers from what
+/// this test says is on its left, on two targets that agree.
+#[test]
+fn reproducible_plans() {
+    let plans = |arms| [Pulls::Varied, Pulls::NearCold, Pulls::Unequal].map(|pulls| plan(pulls, arms));
+    assert_eq!(
+        [16, 1_024, 30_000].map(plans),
+        [
+            [4_272_094_293_053_938_924, 11_453_054_035_685_532_560, 15_082_620_130_358_031_884],
+            [16_421_094_863_881_588_816, 4_383_762_829_402_667_296, 10_206_346_198_682_602_184],
+            [13_906_637_238_098_434_252, 6_887_182_414_060_830_712, 5_600_994_845_935_321_812],
+        ]
     );
 }
 
