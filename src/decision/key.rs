@@ -30,6 +30,7 @@ impl TokenKey {
     }
 
     /// The seal of a message: five words, the lowest byte of each first.
+    #[inline]
     pub(super) fn seal(&self, message: [u64; 5]) -> u64 {
         let mut bytes = [0; 40];
         for (place, word) in bytes.chunks_exact_mut(8).zip(message) {

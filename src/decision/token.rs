@@ -114,6 +114,7 @@ impl Token {
     }
 
     /// Checks a text's seal and reads its content.
+    #[inline]
     pub(crate) fn open(text: &str, keys: &Keyring) -> Result<Claims, TokenError> {
         let [a, b, c, d, fingerprint, seal] = decode(characters(text)?)?;
         let [format, key] = [a as u8, (a >> 8) as u8];
