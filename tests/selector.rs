@@ -137,3 +137,22 @@ fn any_generator_will_do() {
     selector.select(SegmentId::new(0), &all).unwrap();
     rng.next_u64();
 }
+
+#[test]
+fn reproducible_by_a_draw_from_the_plan() {
+    for policy in policies() {
+        let bandit = bandit(policy);
+        let (mut select, mut draw) =
+            (Xoshiro256PlusPlus::seed_from_u64(6), Xoshiro256PlusPlus::seed_from_u64(6));
+        let drawn = play(&bandit, |segment, set| {
+            let (arm, propensity) = bandit.plan(segment, set).unwrap().draw(&mut draw);
+            let decision = bandit.select(segment, set, &mut select).unwrap();
+            assert_eq!((arm, propensity.to_bits()), (decision.arm(), decision.propensity().to_bits()));
+            decision
+        });
+        // Only what was selected has been counted.
+        let issued = |segment| (0..40).map(move |arm| (SegmentId::new(segment), ArmId::new(arm)));
+        let issued = (0..3).flat_map(issued).map(|(segment, arm)| bandit.statistics(segment, arm).issued());
+        assert_eq!(issued.sum::<u64>(), drawn.len() as u64);
+    }
+}
