@@ -36,57 +36,85 @@ pub struct Column {
     pub parts: [(Outcome, f64); 3],
 }
 
-/// A column: from the even part up to `split` it is the first contender's, from there the second's.
+/// A column in one word: how far up it is the first contender's, in the upper bits, and the number of the second, whose
+/// the rest is, in the lowest m. The number of the first is that of the column.
+///
+/// As small as can be: a table of 30,000 columns is drawn from at random, and then a draw is what its cache misses are.
 #[derive(Clone, Copy, Debug)]
-struct Cell {
-    split: u64,
-    first: u32,
-    second: u32,
-    /// Whole probability of the first contender, in units, even share included.
-    first_units: u64,
-    second_units: u64,
+struct Cell(u64);
+
+impl Cell {
+    /// `split` is at most 2⁵³⁻ᵐ and `second` below 2ᵐ: together at most 54 bits.
+    fn new(split: u64, second: u32, columns_bits: u32) -> Self {
+        Self(split << columns_bits | u64::from(second))
+    }
+
+    fn split(self, columns_bits: u32) -> u64 {
+        self.0 >> columns_bits
+    }
+
+    fn second(self, columns_bits: u32) -> usize {
+        (self.0 & ((1 << columns_bits) - 1)) as usize
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Table {
     cells: Box<[Cell]>,
-    /// Height of a column, as a power of two.
-    height_bits: u32,
+    /// Number of columns, as a power of two.
+    columns_bits: u32,
     /// Units of each column that belong to the even part.
     even_height: u64,
     /// Units of each eligible arm in the even part of the whole table.
     even_units: u64,
-    /// (position, own units) of the contenders, ascending by position.
-    contenders: Box<[(u32, u64)]>,
+    /// Positions of the contenders, ascending; empty where every eligible arm contends, and positions are numbers.
+    positions: Box<[u32]>,
+    /// Whole probability of each contender, in units, even share included.
+    units: Box<[u64]>,
 }
 
 impl Table {
     /// A table for `arms` eligible arms: probabilities scaled to sum to one, and of the exploration share (in
     /// [0, 1]) an even part for each.
     pub(super) fn new(arms: u32, probabilities: &Probabilities, exploration: f64) -> Self {
-        let contenders = sane_contenders(arms, &probabilities.contenders);
+        let shares = Shares::new(arms, &probabilities.contenders);
         let even = sane(probabilities.uniform);
-        let own_shares = contenders.iter().map(|&(_, share)| share).sum::<f64>();
-        let total = even + own_shares;
-        if contenders.is_empty() || !(total < f64::INFINITY) {
+        let total = even + shares.total;
+        if shares.contenders.is_empty() || !(total < f64::INFINITY) {
             return Self::even(arms);
         }
 
-        let columns_bits = (contenders.len() as u64).next_power_of_two().trailing_zeros();
-        let height_bits = UNIT_BITS - columns_bits;
-        let height = 1_u64 << height_bits;
+        let columns_bits = (shares.contenders.len() as u64).next_power_of_two().trailing_zeros();
+        let height = 1_u64 << (UNIT_BITS - columns_bits);
         let even_share = (1.0 - exploration) * (even / total) + exploration;
         let even_height = even_height(arms, columns_bits, height, even_share);
         let even_units = (even_height << columns_bits) / u64::from(arms);
 
         let own = height - even_height;
-        let weights = apportion(&contenders, own_shares, own << columns_bits);
+        let mut weights = shares.apportion(own << columns_bits);
+        let all = weights.len() == arms as usize;
+        let mut positions = Vec::new();
+        if weights.contains(&0) {
+            let mut weighty = weights.iter().map(|&weight| weight > 0);
+            let kept = shares.contenders.iter().filter(|_| weighty.next() == Some(true));
+            positions = kept.map(|&(position, _)| position).collect();
+            weights.retain(|&weight| weight > 0);
+        } else if !all {
+            positions = shares.contenders.iter().map(|&(position, _)| position).collect();
+        }
+        let contenders = weights.len();
+        let cells = fill(&mut weights, own, even_height, columns_bits);
+        weights.truncate(contenders);
+        for weight in &mut weights {
+            *weight += even_units;
+        }
         Self {
-            cells: fill(&weights, own, even_height, even_units, 1 << columns_bits),
-            height_bits,
+            cells,
+            columns_bits,
             even_height,
             even_units,
-            contenders: weights.into(),
+            positions: positions.into(),
+            units: weights.into(),
         }
     }
 
@@ -94,14 +122,13 @@ impl Table {
     fn even(arms: u32) -> Self {
         let even_units = UNITS / u64::from(arms);
         let left = UNITS % u64::from(arms);
-        let first_units = even_units + left;
         Self {
-            cells: [Cell { split: UNITS, first: 0, second: 0, first_units, second_units: first_units }]
-                .into(),
-            height_bits: UNIT_BITS,
+            cells: [Cell::new(UNITS, 0, 0)].into(),
+            columns_bits: 0,
             even_height: UNITS - left,
             even_units,
-            contenders: (left > 0).then_some((0, left)).into_iter().collect(),
+            positions: (left > 0).then_some(0).into_iter().collect(),
+            units: (left > 0).then_some(even_units + left).into_iter().collect(),
         }
     }
 
@@ -109,23 +136,33 @@ impl Table {
     #[inline]
     pub(super) fn draw(&self, word: u64) -> (u32, u64) {
         let point = word >> (64 - UNIT_BITS);
-        let column = point >> self.height_bits;
-        let height = point & ((1 << self.height_bits) - 1);
-        let cell = &self.cells[column as usize];
+        let height_bits = UNIT_BITS - self.columns_bits;
+        let column = (point >> height_bits) as usize;
+        let height = point & ((1 << height_bits) - 1);
+        let cell = self.cells[column];
         if height < self.even_height {
-            let position = ((column * self.even_height + height) / self.even_units) as u32;
-            (position, self.units(position))
-        } else if height < cell.split {
-            (cell.first, cell.first_units)
-        } else {
-            (cell.second, cell.second_units)
+            let position = ((column as u64 * self.even_height + height) / self.even_units) as u32;
+            return (position, self.units(position));
         }
+        // Chosen first and looked up then: a look-up in either arm would be a branch, and a coin toss is badly guessed.
+        let first = height < cell.split(self.columns_bits);
+        let contender = if first { column } else { cell.second(self.columns_bits) };
+        (self.position(contender), self.units[contender])
     }
 
     /// The whole probability of the arm at a position, in units.
     pub(super) fn units(&self, position: u32) -> u64 {
-        let own = self.contenders.binary_search_by_key(&position, |&(position, _)| position);
-        self.even_units + own.map_or(0, |found| self.contenders[found].1)
+        let contender = match self.positions.is_empty() {
+            true => position as usize,
+            false => self.positions.binary_search(&position).unwrap_or(usize::MAX),
+        };
+        self.units.get(contender).copied().unwrap_or(self.even_units)
+    }
+
+    /// The position of a contender, by its number.
+    #[inline]
+    fn position(&self, contender: usize) -> u32 {
+        self.positions.get(contender).copied().unwrap_or(contender as u32)
     }
 
     pub(super) fn even_units(&self) -> u64 {
@@ -133,18 +170,24 @@ impl Table {
     }
 
     pub(super) fn contenders(&self) -> impl Iterator<Item = (u32, u64)> + '_ {
-        self.contenders.iter().map(|&(position, own)| (position, own + self.even_units))
+        self.units.iter().enumerate().map(|(contender, &units)| (self.position(contender), units))
     }
 
     pub(super) fn columns(&self) -> impl Iterator<Item = Column> + '_ {
-        let height = 1 << self.height_bits;
+        let height = 1 << (UNIT_BITS - self.columns_bits);
         let unit = 1.0 / UNITS as f64;
-        self.cells.iter().map(move |cell| Column {
-            parts: [
-                (Outcome::Even, self.even_height as f64 * unit),
-                (Outcome::Arm(cell.first), (cell.split.min(height) - self.even_height) as f64 * unit),
-                (Outcome::Arm(cell.second), (height - cell.split.min(height)) as f64 * unit),
-            ],
+        // A column beyond the contenders has no first, and nothing is the first's.
+        let arm =
+            |contender| Outcome::Arm(if contender < self.units.len() { self.position(contender) } else { 0 });
+        self.cells.iter().enumerate().map(move |(column, cell)| {
+            let split = cell.split(self.columns_bits).min(height);
+            Column {
+                parts: [
+                    (Outcome::Even, self.even_height as f64 * unit),
+                    (arm(column), (split - self.even_height) as f64 * unit),
+                    (arm(cell.second(self.columns_bits)), (height - split) as f64 * unit),
+                ],
+            }
         })
     }
 }
@@ -166,14 +209,62 @@ fn sane(share: f64) -> f64 {
     if share > 0.0 && share < f64::INFINITY { share } else { 0.0 }
 }
 
-/// Contenders with a positive share each, each once, ascending. A policy's own mistakes must not turn into a wrong
-/// propensity; where it made none, nothing is copied.
-fn sane_contenders(arms: u32, contenders: &[(u32, f64)]) -> Cow<'_, [(u32, f64)]> {
-    let ascending = contenders.is_sorted_by(|(before, _), (after, _)| before < after);
-    let in_range = contenders.last().is_none_or(|&(position, _)| position < arms);
-    if ascending && in_range && contenders.iter().all(|&(_, share)| share > 0.0 && share < f64::INFINITY) {
-        return Cow::Borrowed(contenders);
+/// What the contenders ask for.
+struct Shares<'a> {
+    /// With a positive share each, each once, ascending.
+    contenders: Cow<'a, [(u32, f64)]>,
+    /// Sum of the shares.
+    total: f64,
+    /// The number of the first that has the largest share.
+    largest: usize,
+}
+
+impl<'a> Shares<'a> {
+    /// A policy's own mistakes must not turn into a wrong propensity; where it made none, nothing is copied.
+    fn new(arms: u32, contenders: &'a [(u32, f64)]) -> Self {
+        // All questions in one pass, each answered without a branch.
+        let (mut right, mut least) = (true, 0);
+        let (mut total, mut largest, mut largest_share) = (0.0, 0, 0.0);
+        for (number, &(position, share)) in contenders.iter().enumerate() {
+            right &= (u64::from(position) >= least) & (share > 0.0) & (share < f64::INFINITY);
+            least = u64::from(position) + 1;
+            total += share;
+            if share > largest_share {
+                (largest, largest_share) = (number, share);
+            }
+        }
+        if right && least <= u64::from(arms) {
+            return Self { contenders: Cow::Borrowed(contenders), total, largest };
+        }
+        let contenders = put_right(arms, contenders);
+        // Backwards, as of equal ones the last is taken.
+        let numbered = contenders.iter().enumerate().rev();
+        let largest =
+            numbered.max_by(|(_, one), (_, other)| one.1.total_cmp(&other.1)).map_or(0, |(number, _)| number);
+        let total = contenders.iter().map(|&(_, share)| share).sum();
+        Self { contenders: Cow::Owned(contenders), total, largest }
     }
+
+    /// A whole number of units in proportion: each rounded down, the rest to the largest.
+    fn apportion(&self, units: u64) -> Vec<u64> {
+        // One division for all; but for tiny totals, whose quotient would overflow, by the greatest that does not.
+        let scale = (units as f64 / self.total).min(f64::MAX);
+        let mut left = units;
+        let mut weights = Vec::with_capacity(self.contenders.len().next_power_of_two());
+        weights.extend(self.contenders.iter().map(|&(_, share)| {
+            // Rounding could add up to a few units too many: never more than are left. By way of a signed number,
+            // which is one instruction; both casts saturate, far above what is left.
+            let weight = ((share * scale) as i64 as u64).min(left);
+            left -= weight;
+            weight
+        }));
+        weights[self.largest] += left;
+        weights
+    }
+}
+
+/// The contenders as the policy must have meant them.
+fn put_right(arms: u32, contenders: &[(u32, f64)]) -> Vec<(u32, f64)> {
     let mut contenders: Vec<(u32, f64)> = contenders
         .iter()
         .map(|&(position, share)| (position, sane(share)))
@@ -187,84 +278,47 @@ fn sane_contenders(arms: u32, contenders: &[(u32, f64)]) -> Cow<'_, [(u32, f64)]
         }
         same
     });
-    Cow::Owned(contenders)
-}
-
-/// Shares, which sum to `total`, of a whole number of units, in proportion: each rounded down, the rest to the largest.
-fn apportion(contenders: &[(u32, f64)], total: f64, units: u64) -> Vec<(u32, u64)> {
-    // One division for all; but for tiny totals, whose quotient would overflow, by the greatest that does not.
-    let scale = (units as f64 / total).min(f64::MAX);
-    let mut left = units;
-    let (mut largest, mut largest_share) = (0, 0.0);
-    let mut weights = Vec::with_capacity(contenders.len());
-    for (number, &(position, share)) in contenders.iter().enumerate() {
-        // Rounding could add up to a few units too many: never more than are left.
-        let weight = ((share * scale) as u64).min(left);
-        left -= weight;
-        weights.push((position, weight));
-        if share > largest_share {
-            (largest, largest_share) = (number, share);
-        }
-    }
-    weights[largest].1 += left;
-    weights.retain(|&(_, weight)| weight > 0);
-    weights
+    contenders
 }
 
 /// Vose's filling: a column that is short of `own` units is topped up by a contender that has more.
-fn fill(weights: &[(u32, u64)], own: u64, even_height: u64, even_units: u64, columns: usize) -> Box<[Cell]> {
+fn fill(weights: &mut Vec<u64>, own: u64, even_height: u64, columns_bits: u32) -> Box<[Cell]> {
+    let columns = 1 << columns_bits;
+    let mut cells: Vec<Cell> =
+        (0..columns as u32).map(|column| Cell::new(even_height + own, column, columns_bits)).collect();
     // Columns beyond the contenders have nothing of their own, and are topped up to the brim.
-    let mut left: Vec<u64> = Vec::with_capacity(columns);
-    left.extend(weights.iter().map(|&(_, weight)| weight));
-    left.resize(columns, 0);
-    let mut cells: Vec<Cell> = Vec::with_capacity(columns);
-    let contenders = weights.iter().copied().chain(std::iter::repeat_n((0, 0), columns - weights.len()));
-    cells.extend(contenders.map(|(position, weight)| Cell {
-        split: even_height + own,
-        first: position,
-        second: position,
-        first_units: weight + even_units,
-        second_units: weight + even_units,
-    }));
-
-    let (order, first_rich) = short_before_rich(&left, own);
-    let (short, mut rich) = (&order[..first_rich], order[first_rich..].iter().map(|&column| column as usize));
-    let mut top_up = |left: &mut [u64], taker: usize, giver: usize| {
-        let (second, weight) = weights[giver];
-        let cell = &mut cells[taker];
-        (cell.split, cell.second, cell.second_units) =
-            (even_height + left[taker], second, weight + even_units);
-        left[giver] -= own - left[taker];
-    };
-    let mut next_rich = || {
-        let Some(column) = rich.next() else {
-            unreachable!("columns × own units are given out, so a short column means a rich one")
-        };
-        column
-    };
-    if !short.is_empty() {
-        let mut giver = next_rich();
+    weights.resize(columns, 0);
+    let (order, first_rich) = short_before_rich(weights, own);
+    let (short, rich) = order.split_at(first_rich);
+    if let ([_, ..], &[mut giver, ref rich @ ..]) = (short, rich) {
+        let mut rich = rich.iter();
+        let mut left = weights[giver as usize];
         for &taker in short {
-            top_up(&mut left, taker as usize, giver);
+            let has = weights[taker as usize];
+            cells[taker as usize] = Cell::new(even_height + has, giver, columns_bits);
+            left -= own - has;
             // Who has given too much is short itself.
-            while left[giver] < own {
-                let taker = giver;
-                giver = next_rich();
-                top_up(&mut left, taker, giver);
+            while left < own {
+                let Some(&next) = rich.next() else {
+                    unreachable!("columns × own units are given out, so a short column means a rich one")
+                };
+                cells[giver as usize] = Cell::new(even_height + left, next, columns_bits);
+                left = weights[next as usize] - (own - left);
+                giver = next;
             }
         }
     }
     cells.into()
 }
 
-/// The columns, those that are short of `own` units before those that are not, and the number of the former.
+/// The numbers of the weights, those below `own` before those that are not, and how many the former are.
 ///
 /// Without a branch: which column is short is a coin toss, and a wrong guess would cost more than all the rest.
-fn short_before_rich(left: &[u64], own: u64) -> (Vec<u32>, usize) {
-    let mut order = vec![0; left.len()];
-    let (mut front, mut back) = (0, left.len());
-    for (column, &left) in left.iter().enumerate() {
-        let short = left < own;
+fn short_before_rich(weights: &[u64], own: u64) -> (Vec<u32>, usize) {
+    let mut order = vec![0; weights.len()];
+    let (mut front, mut back) = (0, weights.len());
+    for (column, &weight) in weights.iter().enumerate() {
+        let short = weight < own;
         back -= usize::from(!short);
         order[if short { front } else { back }] = column as u32;
         front += usize::from(short);
@@ -311,9 +365,9 @@ mod tests {
         // Three arms and two columns: walk the borders of each column rather than 2⁵³ points.
         let table = Table::new(3, &Probabilities::dense(&[0.75, 0.0, 0.25]), 0.3);
         let mut drawn = [0_u64; 3];
-        let height = 1_u64 << table.height_bits;
+        let height = 1_u64 << (UNIT_BITS - table.columns_bits);
         for column in 0..table.cells.len() as u64 {
-            let split = table.cells[column as usize].split;
+            let split = table.cells[column as usize].split(table.columns_bits);
             let mut borders = vec![0, table.even_height, split, height];
             borders.extend(
                 (0..=3).map(|arm| (arm * table.even_units).saturating_sub(column * table.even_height)),
