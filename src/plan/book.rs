@@ -14,7 +14,7 @@ use super::Plan;
 /// Plans of a segment that may fall on one shelf, by the digests of their sets.
 const WAYS: usize = if cfg!(loom) { 1 } else { 8 };
 
-/// Shelves of a segment. With [`WAYS`] places each they hold the plans of up to 64 sets; 24 sets in use all find room
+/// Shelves of a segment. With [`WAYS`] places each, a bit of a word for each place, they hold the plans of up to 64 sets; 24 sets in use all find room
 /// with a probability of 0.99, 32 with 0.89. Sets for which there is no room push each other out, and each selection
 /// for one of them then costs the computation of its plan.
 const SHELVES: usize = if cfg!(loom) { 2 } else { 8 };
@@ -56,6 +56,8 @@ pub(crate) struct SegmentPlans {
     due_at: AtomicU64,
     /// Whether somebody is replacing plans.
     refreshing: AtomicBool,
+    /// The places that ever held a plan, a bit each: most of them never do, and a refresher need not look at those.
+    filled: AtomicU64,
     shelves: Box<[[Published<Plan>; WAYS]]>,
 }
 
@@ -80,6 +82,7 @@ impl SegmentPlans {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
             refreshing: AtomicBool::new(false),
+            filled: AtomicU64::new(0),
             shelves: (0..SHELVES).map(|_| std::array::from_fn(|_| Published::empty())).collect(),
         }
     }
@@ -117,7 +120,8 @@ impl SegmentPlans {
         compute: impl FnOnce() -> Plan,
         using: impl FnOnce(&Arc<Plan>) -> T,
     ) -> T {
-        let shelf = &self.shelves[(eligible.digest() % SHELVES as u64) as usize];
+        let number = (eligible.digest() % SHELVES as u64) as usize;
+        let shelf = &self.shelves[number];
         for place in shelf {
             if let Some(plan) = place.load().as_ref().filter(|plan| plan.eligible() == eligible) {
                 plan.touch();
@@ -126,8 +130,11 @@ impl SegmentPlans {
         }
         let plan = Arc::new(compute());
         plan.touch();
-        put(room(shelf, eligible), Some(Arc::clone(&plan)));
-        // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan.
+        let way = room(shelf, eligible);
+        put(&shelf[way], Some(Arc::clone(&plan)));
+        // Relaxed: what follows orders it.
+        self.filled.fetch_or(1 << (number * WAYS + way), Ordering::Relaxed);
+        // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan and its place.
         self.due_at.fetch_min(plan.due_at(), Ordering::AcqRel);
         using(&plan)
     }
@@ -173,7 +180,12 @@ impl SegmentPlans {
         let mut turn = Turn { plans: self, due_at };
         let mut replaced = 0;
         let mut due_at = u64::MAX;
-        for place in self.shelves.iter().flatten() {
+        // Relaxed: the mark that was taken comes after the bit of each plan it counts.
+        let mut filled = self.filled.load(Ordering::Relaxed);
+        while filled != 0 {
+            let number = filled.trailing_zeros() as usize;
+            filled &= filled - 1;
+            let place = &self.shelves[number / WAYS][number % WAYS];
             let old = place.load();
             let Some(old) = old.as_ref() else { continue };
             if old.due_at() > events && !old.is_expired() {
@@ -201,8 +213,8 @@ fn put(place: &Published<Plan>, plan: Option<Arc<Plan>>) {
 
 /// The place for a further set's plan: an empty one, else that of a plan nobody has drawn from since it was made,
 /// else any.
-fn room<'a>(shelf: &'a [Published<Plan>; WAYS], eligible: &Eligibility) -> &'a Published<Plan> {
-    let spare = |place: &&Published<Plan>| !place.load().as_ref().is_some_and(|plan| plan.in_use());
+fn room(shelf: &[Published<Plan>; WAYS], eligible: &Eligibility) -> usize {
+    let spare = |place: &Published<Plan>| !place.load().as_ref().is_some_and(|plan| plan.in_use());
     let any = (eligible.digest() >> 32) as usize % WAYS;
-    shelf.iter().find(spare).unwrap_or(&shelf[any])
+    shelf.iter().position(spare).unwrap_or(any)
 }
