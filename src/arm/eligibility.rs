@@ -89,6 +89,24 @@ impl Eligibility {
         })
     }
 
+    /// The arms of the set, ascending, all at once: a full word is a range.
+    pub(crate) fn to_vec(&self) -> Vec<ArmId> {
+        let mut arms = Vec::with_capacity(self.len());
+        for (word, &bits) in (0..).zip(&*self.words) {
+            let first = 64 * word;
+            if bits == u64::MAX {
+                arms.extend((first..first + 64).map(ArmId));
+                continue;
+            }
+            let mut left = bits;
+            while left != 0 {
+                arms.push(ArmId(first + left.trailing_zeros()));
+                left &= left - 1;
+            }
+        }
+        arms
+    }
+
     /// A 64-bit digest of the set: equal sets have equal digests, and different ones almost always different
     /// digests. The same on every platform and in every release. Not proof against an adversary, so whoever
     /// finds a set by its digest compares the sets.

@@ -1,6 +1,6 @@
 //! Refreshing plans: from counters to beliefs, probabilities and a table.
 
-use crate::arm::{ArmId, Eligibility};
+use crate::arm::Eligibility;
 use crate::plan::{Plan, SegmentPlans};
 use crate::policy::{Observes, View};
 use crate::segment::SegmentId;
@@ -36,10 +36,7 @@ impl Bandit {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
-        let arms: Vec<ArmId> = match eligible.is_all() {
-            true => (0..eligible.len() as u32).map(ArmId::new).collect(),
-            false => eligible.iter().collect(),
-        };
+        let arms = eligible.to_vec();
         let Known { statistics, posteriors } = self.known(segment, &arms);
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
 
