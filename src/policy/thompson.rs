@@ -1,6 +1,6 @@
 //! Thompson sampling: each arm as often as it is the best, by what is believed.
 
-use crate::belief::best::probability_best;
+use crate::belief::best;
 
 use super::{Observes, Policy, Probabilities, View};
 
@@ -40,8 +40,6 @@ impl Policy for Thompson {
         if posteriors.iter().all(|posterior| *posterior == posteriors[0]) {
             return Probabilities::uniform();
         }
-        let mut probabilities = Vec::new();
-        probability_best(posteriors, &mut probabilities);
-        Probabilities::dense(&probabilities)
+        Probabilities { uniform: 0.0, contenders: best::contenders(posteriors) }
     }
 }

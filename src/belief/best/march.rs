@@ -51,6 +51,9 @@ impl March {
         let log_threshold = floor_of_ln(tolerance.join / arms as f64);
         self.blocks.clear();
         self.order.clear();
+        // Room for all, so that many blocks need not be moved as they become more; nobody touches what is not used.
+        self.blocks.reserve_exact(classes.len().div_ceil(LANES));
+        self.order.reserve_exact(classes.len());
         let reference = self.waiting.fill(classes);
         let (mut edge, tail) = right_edge(&self.waiting, reference, &tolerance);
         let mut growth = Growth { hazard: tail.hazard, acceleration: tail.hazard / tail.survival };

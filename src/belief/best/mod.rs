@@ -95,13 +95,36 @@ use march::March;
 /// assert_eq!(probabilities, [0.25; 4]);
 /// ```
 pub fn probability_best(posteriors: &[Beta], probabilities: &mut Vec<f64>) {
+    with_spare(posteriors.len(), |workspace| workspace.probability_best(posteriors, probabilities));
+}
+
+/// The posteriors whose probability of being best is positive, ascending by position, with that probability.
+pub(crate) fn contenders(posteriors: &[Beta]) -> Vec<(u32, f64)> {
+    with_spare(posteriors.len(), |workspace| {
+        workspace.run(posteriors);
+        let mut contenders = vec![(0, 0.0); posteriors.len()];
+        let mut found = 0;
+        // Without a branch: where many are pruned, who is would be badly guessed.
+        for (position, &class) in (0..).zip(&workspace.classes.of) {
+            let probability = workspace.of_class[class as usize];
+            contenders[found] = (position, probability);
+            found += usize::from(probability > 0.0);
+        }
+        contenders.truncate(found);
+        contenders
+    })
+}
+
+/// Works in the memory that this thread has kept, or in new one.
+fn with_spare<T>(arms: usize, work: impl FnOnce(&mut Workspace) -> T) -> T {
     // Taken out, not borrowed: whatever happens meanwhile, nobody meets it half used. A thread that is about to end has
     // none any more.
     let mut workspace = SPARE.try_with(Cell::take).ok().flatten().unwrap_or_default();
-    workspace.probability_best(posteriors, probabilities);
-    if posteriors.len() <= KEPT_ARMS {
+    let result = work(&mut workspace);
+    if arms <= KEPT_ARMS {
         let _ = SPARE.try_with(|spare| spare.set(Some(workspace)));
     }
+    result
 }
 
 /// The most arms whose memory a thread keeps: 1,024 take some 250 KiB, and beyond them allocation costs next to nothing
@@ -139,12 +162,18 @@ impl Workspace {
     /// Fills `probabilities` as [`probability_best`] does.
     pub fn probability_best(&mut self, posteriors: &[Beta], probabilities: &mut Vec<f64>) {
         probabilities.clear();
+        self.run(posteriors);
+        probabilities.extend(self.classes.of.iter().map(|&class| self.of_class[class as usize]));
+    }
+
+    /// Finds the class of each posterior and the probability of each class.
+    fn run(&mut self, posteriors: &[Beta]) {
         self.classes.fill(posteriors);
         if self.classes.len() <= 1 {
-            probabilities.resize(posteriors.len(), 1.0 / posteriors.len() as f64);
-            return;
+            self.of_class.clear();
+            self.of_class.push(1.0 / posteriors.len() as f64);
+        } else {
+            self.march.run(&self.classes, posteriors.len(), &mut self.of_class);
         }
-        self.march.run(&self.classes, posteriors.len(), &mut self.of_class);
-        probabilities.extend(self.classes.of.iter().map(|&class| self.of_class[class as usize]));
     }
 }

@@ -100,8 +100,9 @@ impl Panel {
         let mut product_left = [1.0; LANES];
         // Densities times half the width, so that the rules need not be scaled.
         let log_half_width = ln(self.half_width) * LOG2_E;
+        // Written anew for each block; out here, because the compiler would clear them each time.
+        let mut factors = Factors { at_nodes: [[0.0; LANES]; NODES], left: [0.0; LANES] };
         for block in blocks {
-            let (mut factor, mut factor_left) = ([[0.0; LANES]; NODES], [0.0; LANES]);
             for l in 0..LANES {
                 let log_density = block.log_density[l] + log_half_width;
                 let density: [f64; NODES] = std::array::from_fn(|i| {
@@ -120,19 +121,20 @@ impl Panel {
                     block.quotient[mirror][l] = there;
                     hazard[i][l] += block.size[l] * here;
                     hazard[mirror][l] += block.size[l] * there;
-                    factor[i][l] = at_nodes[i];
-                    factor[mirror][l] = at_nodes[mirror];
+                    factors.at_nodes[i][l] = at_nodes[i];
+                    factors.at_nodes[mirror][l] = at_nodes[mirror];
                 }
                 block.survival_left[l] = left;
-                factor_left[l] = at_least(1.0 - left, LEAST_FACTOR);
+                factors.left[l] = at_least(1.0 - left, LEAST_FACTOR);
             }
             if block.greatest_size > 1 {
-                raise(&mut factor, &mut factor_left, block);
+                factors.raise(&block.size, block.greatest_size);
             }
-            for (product, factor) in product.as_flattened_mut().iter_mut().zip(factor.as_flattened()) {
+            let at_nodes = factors.at_nodes.as_flattened();
+            for (product, factor) in product.as_flattened_mut().iter_mut().zip(at_nodes) {
                 *product = at_least(*product * factor, LEAST_PRODUCT);
             }
-            for (product, factor) in product_left.iter_mut().zip(&factor_left) {
+            for (product, factor) in product_left.iter_mut().zip(&factors.left) {
                 *product = at_least(*product * factor, LEAST_PRODUCT);
             }
         }
@@ -179,34 +181,37 @@ pub(super) fn at_least(value: f64, least: f64) -> f64 {
     if value > least { value } else { least }
 }
 
-/// Raises each factor to the power of its class's size, by repeated squaring of all of them together.
-#[inline(never)]
-fn raise(factor: &mut [Lanes; NODES], factor_left: &mut Lanes, block: &Block) {
-    const ALL: usize = (NODES + 1) * LANES;
-    let (mut square, mut power, mut taken) = ([0.0; ALL], [1.0; ALL], [0.0; ALL]);
-    square[..NODES * LANES].copy_from_slice(factor.as_flattened());
-    square[NODES * LANES..].copy_from_slice(factor_left);
-    let mut bit = 1;
-    loop {
-        let set: Lanes = std::array::from_fn(|l| if block.size[l] as u32 & bit == 0 { 0.0 } else { 1.0 });
-        for taken in taken.as_chunks_mut::<LANES>().0 {
-            *taken = set;
+/// What a block contributes to the products.
+#[derive(Debug)]
+#[repr(align(32))]
+struct Factors {
+    at_nodes: [Lanes; NODES],
+    left: Lanes,
+}
+
+impl Factors {
+    /// Raises each factor to the power of its class's size, by repeated squaring.
+    #[inline(never)]
+    fn raise(&mut self, sizes: &Lanes, greatest: u32) {
+        // For each binary digit, the lanes whose size has it: all bits of their mask are set.
+        let mut masks = [[0; LANES]; u32::BITS as usize];
+        let masks = &mut masks[..(u32::BITS - greatest.leading_zeros()) as usize];
+        for (digit, masks) in masks.iter_mut().enumerate() {
+            *masks = sizes.map(|size| 0_u64.wrapping_sub(u64::from(size as u32 >> digit & 1)));
         }
-        for k in 0..ALL {
-            // The square or one, without a branch.
-            let by = taken[k] * square[k] + (1.0 - taken[k]);
-            power[k] = at_least(power[k] * by, LEAST_PRODUCT);
-        }
-        bit <<= 1;
-        if bit > block.greatest_size {
-            break;
-        }
-        for square in &mut square {
-            *square = at_least(*square * *square, LEAST_PRODUCT);
+        for factor in self.at_nodes.iter_mut().chain([&mut self.left]) {
+            let (mut square, mut power) = (*factor, [1.0; LANES]);
+            for mask in masks.iter() {
+                for l in 0..LANES {
+                    // The square or one, without a branch.
+                    let by = (square[l].to_bits() & mask[l]) | (1.0_f64.to_bits() & !mask[l]);
+                    power[l] = at_least(power[l] * f64::from_bits(by), LEAST_PRODUCT);
+                    square[l] = at_least(square[l] * square[l], LEAST_PRODUCT);
+                }
+            }
+            *factor = power;
         }
     }
-    factor.as_flattened_mut().copy_from_slice(&power[..NODES * LANES]);
-    factor_left.copy_from_slice(&power[NODES * LANES..]);
 }
 
 #[cfg(test)]
@@ -215,11 +220,9 @@ mod tests {
 
     #[test]
     fn factors_are_raised_to_the_size_of_their_class() {
-        let mut block = Block::EMPTY;
-        block.size = [1.0, 2.0, 5.0, 0.0];
-        block.greatest_size = 5;
-        let (mut factor, mut left) = ([[0.5; LANES]; NODES], [0.5; LANES]);
-        raise(&mut factor, &mut left, &block);
-        assert_eq!((factor[3], left), ([0.5, 0.25, 0.031_25, 1.0], [0.5, 0.25, 0.031_25, 1.0]));
+        let mut factors = Factors { at_nodes: [[0.5; LANES]; NODES], left: [0.25; LANES] };
+        factors.raise(&[1.0, 2.0, 5.0, 0.0], 5);
+        assert_eq!(factors.at_nodes, [[0.5, 0.25, 0.031_25, 1.0]; NODES]);
+        assert_eq!(factors.left, [0.25, 0.0625, 0.000_976_562_5, 1.0]);
     }
 }

@@ -161,14 +161,16 @@ impl Waiting {
     /// Finds the arms that must join before the march passes `left`, and returns the greatest n among them (zero if
     /// there are none).
     pub(super) fn find_joining(&mut self, left: &Edge, log_threshold: f64) -> f64 {
-        self.joining.resize(self.alpha.len(), 0);
-        let (mut found, mut greatest) = (0, [0.0; TILE]);
-        let arms = self.alpha.as_chunks::<TILE>().0.iter().zip(self.beta.as_chunks::<TILE>().0);
-        for (tile, ((alpha, beta), log_density)) in
-            arms.zip(self.log_density.as_chunks::<TILE>().0).enumerate()
+        // In blocks, not in tiles: a few arms are tested in a few steps.
+        let padded = self.len.next_multiple_of(LANES);
+        self.joining.resize(padded, 0);
+        let (mut found, mut greatest) = (0, [0.0; LANES]);
+        let arms = self.alpha[..padded].as_chunks::<LANES>().0.iter().zip(self.beta.as_chunks::<LANES>().0);
+        for (four, ((alpha, beta), log_density)) in
+            arms.zip(self.log_density.as_chunks::<LANES>().0).enumerate()
         {
-            let mut joins = [0.0; TILE];
-            for l in 0..TILE {
+            let mut joins = [0.0; LANES];
+            for l in 0..LANES {
                 let n = alpha[l] + beta[l];
                 let log = alpha[l] * left.u + beta[l] * left.v + log_density[l];
                 let (rate, least) = (rate(alpha[l], beta[l], left.point), least_rate(beta[l]));
@@ -177,7 +179,7 @@ impl Waiting {
                 greatest[l] = if joins[l] > greatest[l] { joins[l] } else { greatest[l] };
             }
             for (l, joins) in joins.iter().enumerate() {
-                self.joining[found] = (tile * TILE + l) as u32;
+                self.joining[found] = (four * LANES + l) as u32;
                 found += usize::from(*joins > 0.0);
             }
         }
