@@ -190,28 +190,41 @@ struct Factors {
 }
 
 impl Factors {
-    /// Raises each factor to the power of its class's size, by repeated squaring.
+    /// Raises each factor to the power of its class's size.
     #[inline(never)]
     fn raise(&mut self, sizes: &Lanes, greatest: u32) {
-        // For each binary digit, the lanes whose size has it: all bits of their mask are set.
-        let mut masks = [[0; LANES]; u32::BITS as usize];
-        let masks = &mut masks[..(u32::BITS - greatest.leading_zeros()) as usize];
-        for (digit, masks) in masks.iter_mut().enumerate() {
-            *masks = sizes.map(|size| 0_u64.wrapping_sub(u64::from(size as u32 >> digit & 1)));
+        let sizes = sizes.map(|size| size as u64);
+        match u32::BITS - greatest.leading_zeros() {
+            ..=2 => self.raise_by_digits::<2>(sizes),
+            3 => self.raise_by_digits::<3>(sizes),
+            4..=8 => self.raise_by_digits::<8>(sizes),
+            _ => self.raise_by_digits::<32>(sizes),
         }
+    }
+
+    /// By repeated squaring, for sizes of at most so many binary digits.
+    #[inline(always)]
+    fn raise_by_digits<const DIGITS: usize>(&mut self, sizes: [u64; LANES]) {
+        // The lanes whose size has the digit: all bits of their mask are set.
+        let masks: [_; DIGITS] =
+            std::array::from_fn(|digit| sizes.map(|size| 0_u64.wrapping_sub(size >> digit & 1)));
         for factor in self.at_nodes.iter_mut().chain([&mut self.left]) {
-            let (mut square, mut power) = (*factor, [1.0; LANES]);
-            for mask in masks.iter() {
-                for l in 0..LANES {
-                    // The square or one, without a branch.
-                    let by = (square[l].to_bits() & mask[l]) | (1.0_f64.to_bits() & !mask[l]);
-                    power[l] = at_least(power[l] * f64::from_bits(by), LEAST_PRODUCT);
-                    square[l] = at_least(square[l] * square[l], LEAST_PRODUCT);
-                }
+            let mut square = *factor;
+            let mut power = one_unless(&masks[0], &square);
+            for mask in &masks[1..] {
+                square = square.map(|square| at_least(square * square, LEAST_PRODUCT));
+                let by = one_unless(mask, &square);
+                power = std::array::from_fn(|l| at_least(power[l] * by[l], LEAST_PRODUCT));
             }
             *factor = power;
         }
     }
+}
+
+/// These numbers where the mask is set, else one; without a branch.
+#[inline(always)]
+fn one_unless(mask: &[u64; LANES], lanes: &Lanes) -> Lanes {
+    std::array::from_fn(|l| f64::from_bits((lanes[l].to_bits() & mask[l]) | (1.0_f64.to_bits() & !mask[l])))
 }
 
 #[cfg(test)]

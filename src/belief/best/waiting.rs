@@ -5,7 +5,7 @@ use std::f64::consts::LOG2_E;
 use super::classes::Classes;
 use super::elementary::{exp, floor_of_ln};
 use super::height::{descent, peak, peak_correction};
-use super::panel::{Block, LANES, at_least};
+use super::panel::{Block, LANES, Lanes, at_least};
 use super::point::{Point, Shift};
 
 /// Arms handled by one pass of a vector loop; the arrays are padded to a multiple of it with copies of an arm, whose
@@ -199,44 +199,42 @@ impl Waiting {
         blocks: &mut Vec<Block>,
         order: &mut Vec<u32>,
     ) -> f64 {
+        // First all into their lanes, then the arithmetic by blocks: what was just written in parts is slow to read whole.
+        let first = order.len();
+        for &index in &self.joining {
+            let i = index as usize;
+            let (alpha, beta, class) = (self.alpha[i], self.beta[i], self.class[i]);
+            let log_density = if (alpha + beta) * edge.way > LONG_WAY {
+                self.peak[class as usize] + descent(alpha, beta, edge.point)
+            } else {
+                self.log_density[i] + (alpha * edge.u + beta * edge.v)
+            };
+            let lane = order.len() % LANES;
+            if lane == 0 {
+                blocks.push(Block::EMPTY);
+            }
+            if let Some(block) = blocks.last_mut() {
+                block.alpha[lane] = alpha;
+                block.beta[lane] = beta;
+                block.log_density[lane] = log_density;
+                block.size[lane] = self.size[i];
+                block.greatest_size = block.greatest_size.max(self.size[i] as u32);
+            }
+            order.push(class);
+        }
         let mut product_with_them = product;
-        for indices in self.joining.chunks(LANES) {
-            let (mut alpha, mut beta, mut log_density, mut survival) =
-                ([1.0; LANES], [1.0; LANES], [0.0; LANES], [0.0; LANES]);
-            for (l, &index) in indices.iter().enumerate() {
-                let i = index as usize;
-                (alpha[l], beta[l], log_density[l]) = (self.alpha[i], self.beta[i], self.log_density[i]);
-            }
-            for l in 0..LANES {
-                log_density[l] += alpha[l] * edge.u + beta[l] * edge.v;
-            }
-            for (l, &index) in indices.iter().enumerate() {
-                if (alpha[l] + beta[l]) * edge.way > LONG_WAY {
-                    let peak = self.peak[self.class[index as usize] as usize];
-                    log_density[l] = peak + descent(alpha[l], beta[l], edge.point);
-                }
-            }
-            for l in 0..LANES {
-                survival[l] = exp(log_density[l]) * tail_length(alpha[l], beta[l], edge.point);
-            }
-            for (l, &index) in indices.iter().enumerate() {
-                let size = self.size[index as usize];
-                let lane = order.len() % LANES;
-                if lane == 0 {
-                    blocks.push(Block::EMPTY);
-                }
-                if let Some(block) = blocks.last_mut() {
-                    block.alpha[lane] = alpha[l];
-                    block.beta[lane] = beta[l];
-                    block.log_density[lane] = log_density[l] * LOG2_E;
-                    block.survival[lane] = survival[l];
-                    // Not times the product as it stands: that would make the probability depend on the order.
-                    block.probability[lane] = survival[l] * product;
-                    block.size[lane] = size;
-                    block.greatest_size = block.greatest_size.max(size as u32);
-                }
-                order.push(self.class[index as usize]);
-                product_with_them *= 1.0 - size * survival[l];
+        for (number, block) in blocks.iter_mut().enumerate().skip(first / LANES) {
+            let survival: Lanes = std::array::from_fn(|l| {
+                exp(block.log_density[l]) * tail_length(block.alpha[l], block.beta[l], edge.point)
+            });
+            // In the first block others may have joined before, in the last a lane may be free.
+            let joined = first.saturating_sub(number * LANES)..(order.len() - number * LANES).min(LANES);
+            for l in joined {
+                block.log_density[l] *= LOG2_E;
+                block.survival[l] = survival[l];
+                // Not times the product as it stands: that would make the probability depend on the order.
+                block.probability[l] = survival[l] * product;
+                product_with_them *= 1.0 - block.size[l] * survival[l];
             }
         }
         self.remove_joined();
