@@ -177,21 +177,35 @@ impl<C: Blank> Table<C> {
         read: impl Fn(&C) -> ArmStatistics,
     ) -> Vec<ArmStatistics> {
         let mut known = Vec::with_capacity(arms.len());
-        let block = |arm: &ArmId| arm.index() / (PAGE * BLOCK);
-        let page = |arm: &ArmId| arm.index() / PAGE % BLOCK;
-        for in_block in arms.chunk_by(|before, after| block(before) == block(after)) {
+        let mut left = arms;
+        while !left.is_empty() {
+            let mut in_block;
+            (in_block, left) = left.split_at(same(PAGE * BLOCK, left));
             let Some(pages) = self.block(segment, in_block[0]) else {
                 known.resize(known.len() + in_block.len(), ArmStatistics::default());
                 continue;
             };
-            for in_page in in_block.chunk_by(|before, after| page(before) == page(after)) {
-                match pages.0[page(&in_page[0])].get() {
+            while !in_block.is_empty() {
+                let in_page;
+                (in_page, in_block) = in_block.split_at(same(PAGE, in_block));
+                match pages.0[in_page[0].index() / PAGE % BLOCK].get() {
                     Some(cells) => known.extend(in_page.iter().map(|arm| read(&cells.0[arm.index() % PAGE]))),
                     None => known.resize(known.len() + in_page.len(), ArmStatistics::default()),
                 }
             }
         }
         known
+    }
+}
+
+/// How many of these arms, which ascend and are not none, lie in the same stretch of so many ids as the first.
+fn same(stretch: usize, arms: &[ArmId]) -> usize {
+    let first = arms[0].index();
+    let most = (stretch - first % stretch).min(arms.len());
+    // Where none is missing, as in most sets, the last tells for all.
+    match arms[most - 1].index() / stretch == first / stretch {
+        true => most,
+        false => arms[..most].partition_point(|arm| arm.index() / stretch == first / stretch),
     }
 }
 
