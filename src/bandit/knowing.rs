@@ -20,7 +20,10 @@ impl Bandit {
     pub(super) fn known(&self, segment: SegmentId, arms: &[ArmId]) -> Known {
         let Some(waiting) = &self.waiting else {
             let statistics = self.cells.read_each(segment, arms);
-            let posteriors = statistics.iter().map(|&arm| posterior(self.prior, arm)).collect();
+            let posteriors = match statistics.iter().all(|arm| arm.returned() == 0) {
+                true => vec![self.prior; arms.len()],
+                false => statistics.iter().map(|&arm| posterior(self.prior, arm)).collect(),
+            };
             return Known { statistics, posteriors };
         };
         let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
