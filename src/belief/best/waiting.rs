@@ -178,6 +178,10 @@ impl Waiting {
                 joins[l] = if (tail_bound > log_threshold) | (rate < least) { n } else { 0.0 };
                 greatest[l] = if joins[l] > greatest[l] { joins[l] } else { greatest[l] };
             }
+            // Most arms wait on, and come in fours that do.
+            if joins == [0.0; LANES] {
+                continue;
+            }
             for (l, joins) in joins.iter().enumerate() {
                 self.joining[found] = (four * LANES + l) as u32;
                 found += usize::from(*joins > 0.0);
