@@ -126,6 +126,11 @@ impl Eligibility {
         &self.words
     }
 
+    /// The bits, shared: nothing is copied.
+    pub(crate) fn shared_words(&self) -> Arc<[u64]> {
+        Arc::clone(&self.words)
+    }
+
     #[track_caller]
     fn combine(&mut self, other: &Self, operation: impl Fn(u64, u64) -> u64) {
         assert!(

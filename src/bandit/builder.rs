@@ -294,7 +294,7 @@ impl BanditBuilder {
             waiting,
             fingerprint: fingerprint(&self.arms, &self.segments),
             cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),
-            book: Book::new(self.segments.len()),
+            book: Book::new(self.segments.len(), self.policy.as_index().map(|_| self.arms.len())),
             cohort: Cohort::new(),
             past: BTreeMap::new(),
             ancestors: Vec::new(),

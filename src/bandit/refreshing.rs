@@ -36,20 +36,36 @@ impl Bandit {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
+        if let (Some(index), Some(desk), None) = (self.policy.as_index(), plans.desk(), &self.waiting) {
+            let top = desk.top(index, eligible, self.cells.of(segment));
+            let due_at = self.due_at(events, eligible.len(), || top.outcomes, || top.selections);
+            return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at);
+        }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors } = self.known(segment, &arms);
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
 
-        let outcomes = || statistics.iter().map(|arm| arm.returned()).sum::<u64>();
-        let selections = || statistics.iter().map(|arm| arm.issued()).sum::<u64>();
+        let outcomes = || statistics.iter().map(|arm| arm.returned()).sum();
+        let selections = || statistics.iter().map(|arm| arm.issued()).sum();
+        let due_at = self.due_at(events, arms.len(), outcomes, selections);
+        Plan::new(eligible.clone(), &probabilities, self.exploration).scheduled(due_at)
+    }
+
+    /// Events at which a plan made now is due for replacement.
+    fn due_at(
+        &self,
+        events: u64,
+        arms: usize,
+        outcomes: impl Fn() -> u64,
+        selections: impl Fn() -> u64,
+    ) -> u64 {
         // Events are those of the segment, so what is known is counted as the segment's where that is more: else a set
         // of arms that are seldom tried would be due at every event of the others.
-        let due_after = |known: u64| events.saturating_add(self.cadence.wait(known.max(events), arms.len()));
-        let due_at = match self.observes {
+        let due_after = |known: u64| events.saturating_add(self.cadence.wait(known.max(events), arms));
+        match self.observes {
             Observes::Nothing => u64::MAX,
             Observes::Outcomes => due_after(outcomes()),
             Observes::Selections => due_after(outcomes() + selections()),
-        };
-        Plan::new(eligible.clone(), &probabilities, self.exploration).scheduled(due_at)
+        }
     }
 }

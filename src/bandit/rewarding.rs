@@ -162,15 +162,15 @@ impl Bandit {
                 self.cells.reward(segment, arm, quantity);
             }
         }
-        self.happened(segment);
+        self.happened(segment, arm);
         Ok(())
     }
 
     /// Notes an event in a segment, after the counters that it changed.
     #[inline]
-    pub(super) fn happened(&self, segment: SegmentId) {
+    pub(super) fn happened(&self, segment: SegmentId, arm: ArmId) {
         let plans = self.book.segment(segment);
-        if plans.event() && self.refresh == Refresh::Inline {
+        if plans.event_of(arm) && self.refresh == Refresh::Inline {
             self.refresh_segment(plans, segment);
         }
     }

@@ -350,7 +350,7 @@ impl Bandit {
                 self.cells.withdraw(segment, arm);
             }
         }
-        self.happened(segment);
+        self.happened(segment, arm);
         Ok(())
     }
 

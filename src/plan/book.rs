@@ -5,11 +5,11 @@
 //! never waits. The refresher looks again after it has stepped down, so that events which came meanwhile are not
 //! overlooked.
 
-use crate::arm::Eligibility;
+use crate::arm::{ArmId, Eligibility};
 use crate::segment::SegmentId;
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, Published, SetOnce};
 
-use super::Plan;
+use super::{Desk, Plan};
 
 /// Plans of a segment that may fall on one shelf, by the digests of their sets.
 const WAYS: usize = if cfg!(loom) { 1 } else { 8 };
@@ -27,16 +27,19 @@ const ROUNDS: usize = 4;
 #[derive(Debug)]
 pub(crate) struct Book {
     segments: Box<[SetOnce<SegmentPlans>]>,
+    /// The number of arms if the policy is an index: each segment then has a desk.
+    desk: Option<usize>,
 }
 
 impl Book {
-    pub(crate) fn new(segments: usize) -> Self {
-        Self { segments: (0..segments).map(|_| SetOnce::new()).collect() }
+    /// `desk` is the number of arms if the policy is an index, whose standings are to be kept.
+    pub(crate) fn new(segments: usize, desk: Option<usize>) -> Self {
+        Self { segments: (0..segments).map(|_| SetOnce::new()).collect(), desk }
     }
 
     #[inline]
     pub(crate) fn segment(&self, segment: SegmentId) -> &SegmentPlans {
-        self.segments[segment.index()].get_or_set(SegmentPlans::new)
+        self.segments[segment.index()].get_or_set(|| SegmentPlans::new(self.desk))
     }
 
     /// The segments that were ever asked for or rewarded.
@@ -59,6 +62,8 @@ pub(crate) struct SegmentPlans {
     /// The places that ever held a plan, a bit each: most of them never do, and a refresher need not look at those.
     filled: AtomicU64,
     shelves: Box<[[Published<Plan>; WAYS]]>,
+    /// The standings of the sets, where the policy is an index.
+    desk: Option<Box<Desk>>,
 }
 
 /// The turn of the one refresher. It ends also when the policy panics, and the segment is then as due as before.
@@ -77,19 +82,34 @@ impl Drop for Turn<'_> {
 }
 
 impl SegmentPlans {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(desk: Option<usize>) -> Self {
         Self {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
             refreshing: AtomicBool::new(false),
             filled: AtomicU64::new(0),
             shelves: (0..SHELVES).map(|_| std::array::from_fn(|_| Published::empty())).collect(),
+            desk: desk.map(|arms| Box::new(Desk::new(arms))),
         }
+    }
+
+    /// Where the standings are, if the policy is an index.
+    pub(crate) fn desk(&self) -> Option<&Desk> {
+        self.desk.as_deref()
+    }
+
+    /// Counts an event of an arm, after the counters that it changed; true if a plan is now due.
+    #[inline]
+    pub(crate) fn event_of(&self, arm: ArmId) -> bool {
+        if let Some(desk) = &self.desk {
+            desk.mark(arm);
+        }
+        self.event()
     }
 
     /// Counts an event, after the counters that it changed; true if a plan is now due.
     #[inline]
-    pub(crate) fn event(&self) -> bool {
+    pub(super) fn event(&self) -> bool {
         // Release: who sees the event sees the counters. Acquire: an event that comes after the refresher has looked
         // again sees the mark which that refresher has set. Relaxed on the mark: an older one, which a refresher is
         // about to raise, only costs a look.

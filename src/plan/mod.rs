@@ -7,8 +7,11 @@
 
 mod book;
 mod cadence;
+mod group;
 #[cfg(all(test, loom))]
 mod models;
+mod ranks;
+mod standing;
 mod table;
 
 pub use cadence::{Cadence, CadenceError};
@@ -17,13 +20,17 @@ pub use table::{Column, Outcome};
 pub(crate) use table::UNIT_BITS;
 
 pub(crate) use book::{Book, SegmentPlans};
+pub(crate) use standing::Desk;
 
 use rand::Rng;
 
 use crate::arm::{ArmId, Eligibility};
-use crate::policy::Probabilities;
-use crate::sync::{AtomicBool, Ordering};
+use crate::policy::{Probabilities, shared};
+use crate::sync::{Arc, AtomicBool, Ordering};
 
+use group::{Group, Stretch};
+use ranks::Ranks;
+use standing::{Leaders, Top};
 use table::Table;
 
 /// The probabilities of one segment for one set of eligible arms, ready to draw from.
@@ -33,9 +40,9 @@ use table::Table;
 #[derive(Debug)]
 pub struct Plan {
     eligible: Eligibility,
-    /// Eligible arms in the words before each group of [`GROUP`] words; empty where every arm is eligible.
-    ranks: Box<[u32]>,
-    table: Table,
+    /// Counted ranks of the eligible arms; none where every arm is eligible.
+    ranks: Option<Arc<Ranks>>,
+    law: Law,
     /// Events of its segment at which the next plan is due.
     due_at: u64,
     /// Whether anything was drawn from it.
@@ -46,8 +53,14 @@ pub struct Plan {
     expired: AtomicBool,
 }
 
-/// Words between two counted ranks: 512 arms.
-const GROUP: usize = 8;
+/// Where a plan keeps its probabilities.
+#[derive(Debug)]
+enum Law {
+    /// Contenders with shares of their own.
+    Table(Table),
+    /// Many leaders, all alike.
+    Group(Group),
+}
 
 /// An arm drawn from a plan, with its probability in units of 2⁻⁵³.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,19 +76,32 @@ impl Plan {
     /// A plan that gives each arm (1 − exploration) × its probability + exploration / number of eligible arms,
     /// rounded to units. `eligible` is not empty.
     pub(crate) fn new(eligible: Eligibility, probabilities: &Probabilities, exploration: f64) -> Self {
-        let mut ranks = Vec::new();
-        if !eligible.is_all() {
-            let mut rank = 0;
-            for group in eligible.words().chunks(GROUP) {
-                ranks.push(rank);
-                rank += group.iter().map(|word| word.count_ones()).sum::<u32>();
-            }
-        }
+        let ranks = (!eligible.is_all()).then(|| Arc::new(Ranks::of(eligible.words())));
         let table = Table::new(eligible.len() as u32, probabilities, exploration);
+        Self::of(eligible, ranks, Law::Table(table))
+    }
+
+    /// A plan that gives the leaders of an index their share evenly, and all eligible arms alike the rest and the
+    /// exploration share. Nothing here depends on the number of arms but where very many lead.
+    pub(crate) fn leading(eligible: Eligibility, top: Top, exploration: f64) -> Self {
+        let arms = eligible.len() as u32;
+        let table = |probabilities: &Probabilities| Law::Table(Table::new(arms, probabilities, exploration));
+        let law = match top.leaders {
+            Leaders::Few(positions) => table(&shared(&positions, top.share, eligible.len())),
+            Leaders::Many(words, leaders) if top.share > 0.0 => {
+                let even = (1.0 - exploration) * (1.0 - top.share) + exploration;
+                Law::Group(Group::new(words, leaders, arms, even))
+            }
+            Leaders::All | Leaders::Many(..) => table(&Probabilities::uniform()),
+        };
+        Self::of(eligible, top.ranks, law)
+    }
+
+    fn of(eligible: Eligibility, ranks: Option<Arc<Ranks>>, law: Law) -> Self {
         Self {
             eligible,
-            ranks: ranks.into(),
-            table,
+            ranks,
+            law,
             due_at: u64::MAX,
             used: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -116,8 +142,13 @@ impl Plan {
     /// The arm at a point of the table: the upper 53 bits of a random word decide.
     #[inline]
     pub(crate) fn at(&self, word: u64) -> Drawn {
-        let (position, units) = self.table.draw(word);
-        Drawn { arm: self.arm(position), units }
+        match &self.law {
+            Law::Table(table) => {
+                let (position, units) = table.draw(word);
+                Drawn { arm: self.arm(position), units }
+            }
+            Law::Group(group) => self.draw_from(group, word),
+        }
     }
 
     /// The set of arms this plan chooses from.
@@ -134,24 +165,45 @@ impl Plan {
 
     /// The probability of an arm in units of 2⁻⁵³.
     pub(crate) fn units(&self, arm: ArmId) -> u64 {
-        self.position(arm).map_or(0, |position| self.table.units(position))
+        match &self.law {
+            _ if !self.eligible.contains(arm) => 0,
+            Law::Table(table) => table.units(self.position(arm)),
+            Law::Group(group) => group.units(arm),
+        }
     }
 
     /// The arms that have more than the even share, with their whole probability, by ascending id.
     pub fn contenders(&self) -> impl Iterator<Item = (ArmId, f64)> + '_ {
-        self.table.contenders().map(|(position, units)| (self.arm(position), units as f64 * Self::UNIT))
+        let (table, group) = self.law.parts();
+        let contenders = table.into_iter().flat_map(Table::contenders);
+        let leaders = group.into_iter().flat_map(|group| group.leaders().map(|arm| (arm, group.units(arm))));
+        let contenders = contenders.map(|(position, units)| (self.arm(position), units));
+        contenders.chain(leaders).map(|(arm, units)| (arm, units as f64 * Self::UNIT))
     }
 
     /// The probability that every eligible arm has at least: the even share.
     #[must_use]
     pub fn even_share(&self) -> f64 {
-        self.table.even_units() as f64 * Self::UNIT
+        let units = match &self.law {
+            Law::Table(table) => table.even_units(),
+            Law::Group(group) => group.even_units(),
+        };
+        units as f64 * Self::UNIT
     }
 
     /// The table itself, for whoever wants to add it up. Probabilities of all columns sum to one; positions count
     /// the eligible arms by ascending id.
     pub fn columns(&self) -> impl Iterator<Item = Column> + '_ {
-        self.table.columns()
+        let (table, group) = self.law.parts();
+        let nothing = (Outcome::Even, 0.0);
+        let group = group.into_iter().flat_map(move |group| {
+            let even = self.even_share() * self.eligible.len() as f64;
+            let own = move |arm| (group.units(arm) - group.even_units()) as f64 * Self::UNIT;
+            let leader = move |arm| (Outcome::Arm(self.position(arm)), own(arm));
+            let leaders = group.leaders().map(move |arm| Column { parts: [nothing, leader(arm), nothing] });
+            std::iter::once(Column { parts: [(Outcome::Even, even), nothing, nothing] }).chain(leaders)
+        });
+        table.into_iter().flat_map(Table::columns).chain(group)
     }
 
     pub(crate) fn due_at(&self) -> u64 {
@@ -196,36 +248,37 @@ impl Plan {
     /// The eligible arm at a position.
     #[inline]
     fn arm(&self, position: u32) -> ArmId {
-        if self.ranks.is_empty() { ArmId::new(position) } else { self.ranked(position) }
+        match &self.ranks {
+            None => ArmId::new(position),
+            Some(ranks) => ranks.arm(self.eligible.words(), position),
+        }
     }
 
-    /// The arm at a position where not every arm is eligible.
-    fn ranked(&self, position: u32) -> ArmId {
-        let group = self.ranks.partition_point(|&rank| rank <= position) - 1;
-        let mut left = position - self.ranks[group];
-        for (word, &bits) in self.eligible.words().iter().enumerate().skip(group * GROUP) {
-            let ones = bits.count_ones();
-            if left < ones {
-                let bits = (0..left).fold(bits, |bits, _| bits & (bits - 1));
-                return ArmId::new(word as u32 * 64 + bits.trailing_zeros());
-            }
-            left -= ones;
+    /// The position of an eligible arm among the eligible ones.
+    fn position(&self, arm: ArmId) -> u32 {
+        match &self.ranks {
+            None => arm.get(),
+            Some(ranks) => ranks.position(self.eligible.words(), arm),
         }
-        unreachable!("a position is below the number of eligible arms")
     }
 
-    /// The position of an arm among the eligible ones.
-    fn position(&self, arm: ArmId) -> Option<u32> {
-        if !self.eligible.contains(arm) {
-            return None;
+    /// Out of line: the draw from a table stays small.
+    #[cold]
+    fn draw_from(&self, group: &Group, word: u64) -> Drawn {
+        let arm = match group.draw(word) {
+            Stretch::Leader(arm) => arm,
+            Stretch::Even(position) => self.arm(position),
+        };
+        Drawn { arm, units: group.units(arm) }
+    }
+}
+
+impl Law {
+    /// One of the two.
+    fn parts(&self) -> (Option<&Table>, Option<&Group>) {
+        match self {
+            Self::Table(table) => (Some(table), None),
+            Self::Group(group) => (None, Some(group)),
         }
-        if self.ranks.is_empty() {
-            return Some(arm.get());
-        }
-        let (word, bit) = (arm.index() / 64, arm.index() % 64);
-        let group = word / GROUP;
-        let words = self.eligible.words();
-        let before: u32 = words[group * GROUP..word].iter().map(|bits| bits.count_ones()).sum();
-        Some(self.ranks[group] + before + (words[word] & ((1 << bit) - 1)).count_ones())
     }
 }

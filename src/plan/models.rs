@@ -42,7 +42,7 @@ struct Segment {
 
 impl Segment {
     fn new() -> Arc<Self> {
-        Arc::new(Self { plans: SegmentPlans::new(), counter: AtomicU64::new(0) })
+        Arc::new(Self { plans: SegmentPlans::new(None), counter: AtomicU64::new(0) })
     }
 
     /// A plan that is due at the event after those it knows of.
@@ -426,7 +426,7 @@ fn a_refresher_that_never_comes_back_holds_up_nobody() {
 #[test]
 fn two_first_askers_of_a_segment_share_its_plans() {
     explore(|| {
-        let book = Arc::new(Book::new(1));
+        let book = Arc::new(Book::new(1, None));
         let theirs = Arc::clone(&book);
         race(
             move || {

@@ -3,7 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-use super::{Observes, Policy, Probabilities, View, leaders};
+use crate::statistics::ArmStatistics;
+
+use super::index::by_index;
+use super::{Index, Observes, Policy, Probabilities, View};
 
 /// Selects uniformly with probability ε, else the arm with the best mean of its returned rewards; ties are split
 /// evenly.
@@ -106,17 +109,32 @@ impl Policy for EpsilonGreedy {
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
-        let epsilon = match self.schedule {
+        by_index(self, view)
+    }
+
+    fn as_index(&self) -> Option<&dyn Index> {
+        Some(self)
+    }
+}
+
+impl Index for EpsilonGreedy {
+    /// The mean needs no clock.
+    fn clock(&self, _: u64) -> f64 {
+        0.0
+    }
+
+    fn value(&self, arm: ArmStatistics, _: f64) -> f64 {
+        arm.mean().unwrap_or(0.0)
+    }
+
+    fn share(&self, selections: u64, arms: usize) -> f64 {
+        1.0 - match self.schedule {
             Schedule::Constant(epsilon) => epsilon,
-            Schedule::Decaying(c) => {
-                let t = view.selections() + 1;
-                (c * view.len() as f64 / t as f64).min(1.0)
-            }
-        };
-        let best = leaders(view.statistics().iter().map(|arm| arm.mean().unwrap_or(0.0)));
-        if best.len() == view.len() {
-            return Probabilities::uniform();
+            Schedule::Decaying(c) => (c * arms as f64 / (selections + 1) as f64).min(1.0),
         }
-        Probabilities::shared(&best, 1.0 - epsilon)
+    }
+
+    fn holds_until(&self, _: ArmStatistics, _: ArmStatistics, _: f64) -> f64 {
+        f64::INFINITY
     }
 }

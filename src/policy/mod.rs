@@ -6,15 +6,19 @@
 
 mod epsilon_greedy;
 mod fixed;
+mod index;
 mod thompson;
 mod ucb1;
 mod uniform;
 
 pub use epsilon_greedy::{EpsilonError, EpsilonGreedy};
 pub use fixed::Fixed;
+pub use index::Index;
 pub use thompson::Thompson;
 pub use ucb1::Ucb1;
 pub use uniform::Uniform;
+
+pub(crate) use index::shared;
 
 use std::fmt;
 
@@ -35,6 +39,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// The same view always gives the same probabilities. Entries that are negative or not finite count as zero;
     /// the rest is scaled to sum to one; if nothing is left, all eligible arms share evenly.
     fn probabilities(&self, view: &View<'_>) -> Probabilities;
+
+    /// The policy as an index, if it is one; its [`probabilities`](Policy::probabilities) are then a loop over the
+    /// indices, and the bandit finds the same arms without that loop.
+    fn as_index(&self) -> Option<&dyn Index> {
+        None
+    }
 }
 
 /// Which events make a policy's plan old.
@@ -141,20 +151,4 @@ impl Probabilities {
         contenders.extend(positive);
         Self { uniform: 0.0, contenders }
     }
-}
-
-/// Positions of the largest score, ascending: all of them, since ties are split evenly. NaN never wins.
-fn leaders(scores: impl Iterator<Item = f64>) -> Vec<u32> {
-    let mut best = f64::NEG_INFINITY;
-    let mut positions = Vec::new();
-    for (position, score) in scores.enumerate() {
-        if score > best {
-            best = score;
-            positions.clear();
-        }
-        if score >= best {
-            positions.push(position as u32);
-        }
-    }
-    positions
 }

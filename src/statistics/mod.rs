@@ -23,7 +23,7 @@ pub(crate) use history::{History, Layer};
 pub(crate) use ledger::{Entry, Ledger, Shape, State};
 pub(crate) use owner::Issuer;
 pub(crate) use pending::Refused;
-pub(crate) use table::Cells;
+pub(crate) use table::{Cells, SegmentCells};
 
 use std::error::Error;
 use std::fmt;
@@ -198,6 +198,11 @@ impl ArmStatistics {
             && u128::from(returned) * u128::from(squares) << Quantity::DIGITS
                 >= u128::from(sum) * u128::from(sum);
         if possible { Ok(self) } else { Err(StatisticsError::Inconsistent { statistics: self }) }
+    }
+
+    /// All that is known, as one key: equal statistics have equal keys.
+    pub(crate) const fn key(self) -> [u64; 4] {
+        [self.issued, self.returned, self.sum, self.squares]
     }
 
     /// Decisions for this arm, whether or not their outcome is known.

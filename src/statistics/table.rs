@@ -128,26 +128,28 @@ impl<C: Blank> Table<C> {
 
     /// All pages that are there, with the segment and the first arm of each.
     pub(super) fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
-        let roots =
-            self.segments.iter().enumerate().filter_map(|(segment, root)| Some((segment, root.get()?)));
-        roots.flat_map(|(segment, root)| {
-            let (small, groups) = match root {
-                Root::Small(block) => (Some(block), &[][..]),
-                Root::Large(groups) => (None, &groups[..]),
-            };
-            let groups = groups.iter().enumerate().filter_map(|(group, slot)| Some((group, slot.get()?)));
-            let blocks = groups.flat_map(|(group, blocks)| {
-                let blocks = blocks.0.iter().enumerate();
-                blocks.filter_map(move |(block, slot)| Some((group * GROUP + block, slot.get()?)))
-            });
-            let blocks = small.into_iter().map(|block| (0, block)).chain(blocks);
-            blocks.flat_map(move |(block, pages)| {
-                let pages = pages.0.iter().enumerate();
-                let first = move |page| (block * BLOCK + page) * PAGE;
-                pages.filter_map(move |(page, slot)| {
-                    Some((SegmentId::new(segment as u32), first(page), slot.get()?))
-                })
-            })
+        let segments = (0..self.segments.len() as u32).map(SegmentId::new);
+        segments
+            .flat_map(|segment| self.pages_of(segment).map(move |(first, page)| (segment, first, page)))
+    }
+
+    /// The pages of a segment that are there, with the first arm of each.
+    fn pages_of(&self, segment: SegmentId) -> impl Iterator<Item = (usize, &Page<C>)> {
+        let (small, groups) = match self.segments[segment.index()].get() {
+            None => (None, &[][..]),
+            Some(Root::Small(block)) => (Some(block), &[][..]),
+            Some(Root::Large(groups)) => (None, &groups[..]),
+        };
+        let groups = groups.iter().enumerate().filter_map(|(group, slot)| Some((group, slot.get()?)));
+        let blocks = groups.flat_map(|(group, blocks)| {
+            let blocks = blocks.0.iter().enumerate();
+            blocks.filter_map(move |(block, slot)| Some((group * GROUP + block, slot.get()?)))
+        });
+        let blocks = small.into_iter().map(|block| (0, block)).chain(blocks);
+        blocks.flat_map(move |(block, pages)| {
+            let pages = pages.0.iter().enumerate();
+            let first = move |page| (block * BLOCK + page) * PAGE;
+            pages.filter_map(move |(page, slot)| Some((first(page), slot.get()?)))
         })
     }
 
@@ -253,6 +255,11 @@ impl Cells {
         each_kind!(self, table => table.touch(segment, arm).withdraw());
     }
 
+    /// The cells of one segment, for reading.
+    pub(crate) fn of(&self, segment: SegmentId) -> SegmentCells<'_> {
+        SegmentCells { cells: self, segment }
+    }
+
     /// What is known of an arm in a segment; touches nothing.
     pub(crate) fn read(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         each_kind!(self, table => table.get(segment, arm).map_or_else(ArmStatistics::default, Cell::read))
@@ -275,5 +282,29 @@ impl Cells {
     /// Adds what was counted elsewhere; the caller has made sure that it fits.
     pub(crate) fn add(&self, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) {
         each_kind!(self, table => table.touch(segment, arm).add(statistics));
+    }
+}
+
+/// The cells of one segment, for reading.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SegmentCells<'a> {
+    cells: &'a Cells,
+    segment: SegmentId,
+}
+
+impl SegmentCells<'_> {
+    /// What is known of an arm.
+    pub(crate) fn read(self, arm: ArmId) -> ArmStatistics {
+        self.cells.read(self.segment, arm)
+    }
+
+    /// Reads all cells of the pages that are there, by arm.
+    pub(crate) fn each_touched(self, mut visit: impl FnMut(ArmId, ArmStatistics)) {
+        each_kind!(self.cells, table => {
+            for (first, page) in table.pages_of(self.segment) {
+                let cells = (first as u32..).zip(&page.0);
+                cells.for_each(|(arm, cell)| visit(ArmId::new(arm), cell.read()));
+            }
+        });
     }
 }
