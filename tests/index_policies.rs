@@ -33,7 +33,8 @@ impl Policy for Bent {
         let value = |arm: &ArmStatistics| self.value(*arm, clock);
         let best = view.statistics().iter().map(value).fold(f64::NEG_INFINITY, f64::max);
         let at_best = |&(_, arm): &(u32, &ArmStatistics)| value(arm) >= best;
-        let leaders: Vec<u32> = (0..).zip(view.statistics()).filter(at_best).map(|(place, _)| place).collect();
+        let leaders: Vec<u32> =
+            (0..).zip(view.statistics()).filter(at_best).map(|(place, _)| place).collect();
         Probabilities::shared(&leaders, 1.0)
     }
 
@@ -326,7 +327,10 @@ fn an_order_that_holds_until_some_clock_does() {
             let total = first.issued() + second.issued() + rng.random_range(0..=4 * size);
             let clock = index.clock(total);
             let compare = |clock| {
-                index.value(first, clock).partial_cmp(&index.value(second, clock)).expect("an index is not NaN")
+                index
+                    .value(first, clock)
+                    .partial_cmp(&index.value(second, clock))
+                    .expect("an index is not NaN")
             };
             let now = compare(clock);
             let (ahead, behind) = if now.is_lt() { (second, first) } else { (first, second) };

@@ -14,10 +14,12 @@ use std::thread;
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::belief::Beta;
 use tactful::pausing::Gate;
-use tactful::policy::{Policy, Thompson, Ucb1};
+use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, View};
 use tactful::{
-    ArmSpace, Bandit, Cadence, Decision, Eligibility, Refresh, Reward, RewardKind, SegmentId, Segments,
+    ArmId, ArmSpace, Bandit, Cadence, Decision, Eligibility, Plan, Refresh, Reward, RewardKind, SegmentId,
+    Segments,
 };
 
 /// Far more than the work takes on the slowest machine.
@@ -152,8 +154,26 @@ fn every_operation<P: Send + Sync>(
         let plan = bandit.plan(segment(0), &all).unwrap();
         let sum: f64 = plan.columns().flat_map(|column| column.parts).map(|(_, share)| share).sum();
         assert!(sum.to_bits() == 1.0_f64.to_bits());
+        if bandit.policy().as_index().is_some() {
+            assert_eq!(leaders(&bandit, &plan), expected_leaders(&bandit), "parked before {operation}");
+        }
     }
     unreachable!("some operation is the last")
+}
+
+/// The arms that a plan prefers.
+fn leaders(bandit: &Bandit, plan: &Plan) -> Vec<ArmId> {
+    let preferred = |&arm: &ArmId| plan.propensity(arm) > 1.5 * plan.even_share();
+    bandit.arms().all().iter().filter(preferred).collect()
+}
+
+/// The arms that a loop over all arms of the first segment finds to be best.
+fn expected_leaders(bandit: &Bandit) -> Vec<ArmId> {
+    let arms: Vec<ArmId> = bandit.arms().all().iter().collect();
+    let statistics: Vec<_> = arms.iter().map(|&arm| bandit.statistics(segment(0), arm)).collect();
+    let posteriors = vec![Beta::UNIFORM; arms.len()];
+    let probabilities = bandit.policy().probabilities(&View::new(&arms, &posteriors, &statistics));
+    probabilities.contenders.iter().map(|&(position, _)| arms[position as usize]).collect()
 }
 
 fn rng() -> Xoshiro256PlusPlus {
@@ -204,6 +224,30 @@ fn lock_free_selection_that_refreshes() {
     let work = |bandit: &Bandit, (): &()| play(bandit, &bandit.arms().all(), &mut rng());
     let operations = every_operation(make, warm, work, (1, 1));
     assert!(operations >= 50, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_first_selection_of_an_index_policy() {
+    let make = || bandit(Ucb1::default(), RewardKind::Binary, Refresh::Inline);
+    let work = |bandit: &Bandit, (): &()| _ = select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let operations = every_operation(make, |_| (), work, (1, 0));
+    // The standings taken and put back, twice, besides what every first selection does.
+    assert!(operations >= 30, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_standings_of_several_sets() {
+    let make = || bandit(EpsilonGreedy::default(), RewardKind::Binary, Refresh::Inline);
+    let warm = |bandit: &Bandit| {
+        play(bandit, &bandit.arms().all(), &mut rng());
+        select(bandit, 0, &without_first(bandit), &mut rng())
+    };
+    let work = |bandit: &Bandit, decision: &Decision| {
+        bandit.reward(decision, Reward::SUCCESS).unwrap();
+        play(bandit, &without_first(bandit), &mut rng());
+    };
+    let operations = every_operation(make, warm, work, (1, 2));
+    assert!(operations >= 60, "only {operations} operations seen");
 }
 
 #[test]

@@ -84,7 +84,8 @@ impl Bandit {
         ancestors.retain(|ancestor| ancestor.fingerprint != self.fingerprint);
         self.ancestors = ancestors;
         // Plans made before know nothing of this.
-        self.book = crate::plan::Book::new(self.segments.len(), self.policy.as_index().map(|_| self.arms.len()));
+        self.book =
+            crate::plan::Book::new(self.segments.len(), self.policy.as_index().map(|_| self.arms.len()));
         Ok(restored)
     }
 

@@ -129,8 +129,7 @@ impl<C: Blank> Table<C> {
     /// All pages that are there, with the segment and the first arm of each.
     pub(super) fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
         let segments = (0..self.segments.len() as u32).map(SegmentId::new);
-        segments
-            .flat_map(|segment| self.pages_of(segment).map(move |(first, page)| (segment, first, page)))
+        segments.flat_map(|segment| self.pages_of(segment).map(move |(first, page)| (segment, first, page)))
     }
 
     /// The pages of a segment that are there, with the first arm of each.

@@ -98,7 +98,10 @@ impl Standings {
             self.kept.retain(|kept| last_use - kept.last_use <= IDLE);
             if self.kept.len() == KEPT {
                 let oldest = self.kept.iter().enumerate().min_by_key(|(_, kept)| kept.last_use);
-                oldest.map(|(place, _)| place).into_iter().for_each(|place| drop(self.kept.swap_remove(place)));
+                oldest
+                    .map(|(place, _)| place)
+                    .into_iter()
+                    .for_each(|place| drop(self.kept.swap_remove(place)));
             }
             self.kept.push(Kept { standing: Standing::new(eligible, cells), last_use });
             self.kept.len() - 1

@@ -123,7 +123,9 @@ fn twin_reading_counters_before_taking_the_changes() {
         let read = std::array::from_fn::<u64, ARMS, _>(|arm| read(segment, ArmId::new(arm as u32)));
         segment.changes.take(&mut |arm| known[arm.index()] = read[arm.index()]);
     };
-    explore(move || assert!(nothing_lost(Steps { collect: early, ..RIGHT }, FIRST, FIRST), "a change was lost"));
+    explore(move || {
+        assert!(nothing_lost(Steps { collect: early, ..RIGHT }, FIRST, FIRST), "a change was lost")
+    });
 }
 
 /// One word of bits, noted and taken in some way, while the other thread counts twice.
@@ -218,8 +220,8 @@ fn twin_going_up_only_from_an_empty_word() {
             move || note(&theirs, 1),
             || {
                 note(&words, 2);
-                let found = words[1].swap(0, Ordering::Acquire) != 0
-                    && words[0].swap(0, Ordering::Acquire) & 2 != 0;
+                let found =
+                    words[1].swap(0, Ordering::Acquire) != 0 && words[0].swap(0, Ordering::Acquire) & 2 != 0;
                 assert!(found, "a change was not found");
             },
         );
