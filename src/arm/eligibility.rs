@@ -126,6 +126,11 @@ impl Eligibility {
         &self.words
     }
 
+    /// Whether another set of the same space has every arm of this one.
+    pub(crate) fn is_subset(&self, other: &Self) -> bool {
+        self.space == other.space && self.words.iter().zip(&*other.words).all(|(&a, &b)| a & !b == 0)
+    }
+
     /// The bits, shared: nothing is copied.
     pub(crate) fn shared_words(&self) -> Arc<[u64]> {
         Arc::clone(&self.words)

@@ -304,6 +304,7 @@ impl BanditBuilder {
             reward: self.reward,
             prior: self.prior,
             observes: self.policy.observes(),
+            regular: self.policy.is_regular(),
             policy: self.policy,
             exploration: self.exploration,
             cadence: self.cadence,

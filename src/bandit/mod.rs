@@ -65,6 +65,8 @@ pub struct Bandit {
     policy: Box<dyn Policy>,
     /// What the policy observes, asked once.
     observes: Observes,
+    /// Whether the policy is regular, asked once.
+    regular: bool,
     /// Share of decisions spread evenly over the eligible arms, in [0, 1].
     exploration: f64,
     cadence: Cadence,

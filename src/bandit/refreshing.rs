@@ -27,19 +27,63 @@ impl Bandit {
         self.book.touched().map(|(segment, plans)| self.refresh_segment(plans, segment)).sum()
     }
 
+    /// How many selections in this segment found no plan for their set in place and had to make it: the first of each
+    /// set, and those for sets that [outnumber the places](crate::plan#many-eligible-sets). Held against the number of
+    /// selections it is the miss rate of the cache.
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment.
+    #[must_use]
+    #[track_caller]
+    pub fn plan_misses(&self, segment: SegmentId) -> u64 {
+        assert!(
+            segment.index() < self.segments.len(),
+            "no segment {segment}; there are {}",
+            self.segments.len()
+        );
+        self.book.get(segment).map_or(0, SegmentPlans::misses)
+    }
+
     pub(super) fn refresh_segment(&self, plans: &SegmentPlans, segment: SegmentId) -> usize {
-        plans.refresh(|eligible| self.compute(plans, segment, eligible))
+        plans.refresh(|eligible| {
+            // What has been computed in this round for a larger set, and knows all there is to know.
+            let events = plans.events();
+            let larger = self.restricted(plans, eligible, |plan| plan.known() >= events);
+            larger.unwrap_or_else(|| self.compute(plans, segment, eligible))
+        })
+    }
+
+    /// The plan for a set that has none.
+    pub(super) fn first(&self, plans: &SegmentPlans, segment: SegmentId, eligible: &Eligibility) -> Plan {
+        // One that is in place for a larger set and is not due serves that set's decisions too.
+        let events = plans.events();
+        let larger = self.restricted(plans, eligible, |plan| plan.due_at() > events);
+        larger.unwrap_or_else(|| self.compute(plans, segment, eligible))
+    }
+
+    /// The plan for a set taken from one of a larger set that will do, where the policy is such that it may.
+    fn restricted(
+        &self,
+        plans: &SegmentPlans,
+        eligible: &Eligibility,
+        will_do: impl Fn(&Plan) -> bool,
+    ) -> Option<Plan> {
+        match self.regular {
+            true => plans.restricted(eligible, self.exploration, will_do),
+            false => None,
+        }
     }
 
     /// The plan for what is known now.
-    pub(super) fn compute(&self, plans: &SegmentPlans, segment: SegmentId, eligible: &Eligibility) -> Plan {
+    fn compute(&self, plans: &SegmentPlans, segment: SegmentId, eligible: &Eligibility) -> Plan {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
         if let (Some(index), Some(desk), None) = (self.policy.as_index(), plans.desk(), &self.waiting) {
             let top = desk.top(index, eligible, self.cells.of(segment));
             let due_at = self.due_at(events, eligible.len(), || top.outcomes, || top.selections);
-            return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at);
+            return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at).knowing(events);
         }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors } = self.known(segment, &arms);
@@ -48,7 +92,12 @@ impl Bandit {
         let outcomes = || statistics.iter().map(|arm| arm.returned()).sum();
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
         let due_at = self.due_at(events, arms.len(), outcomes, selections);
-        Plan::new(eligible.clone(), &probabilities, self.exploration).scheduled(due_at)
+        let plan = Plan::new(eligible.clone(), &probabilities, self.exploration);
+        let plan = plan.scheduled(due_at).knowing(events);
+        match self.regular && !(probabilities.uniform > 0.0) {
+            true => plan.restrictable(),
+            false => plan,
+        }
     }
 
     /// Events at which a plan made now is due for replacement.

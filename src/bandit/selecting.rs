@@ -94,7 +94,7 @@ impl Bandit {
     /// [`SelectError`]: an empty set, a segment or set that is not this bandit's.
     pub fn plan(&self, segment: SegmentId, eligible: &Eligibility) -> Result<Arc<Plan>, SelectError> {
         let plans = self.plans(segment, eligible)?;
-        Ok(plans.with(eligible, || self.compute(plans, segment, eligible), Arc::clone))
+        Ok(plans.with(eligible, || self.first(plans, segment, eligible), Arc::clone))
     }
 
     /// A decision for an arm that a log has chosen, as if it had been drawn.
@@ -114,7 +114,7 @@ impl Bandit {
         draw: impl FnOnce(&Plan) -> Drawn,
     ) -> Result<Decision, SelectError> {
         let plans = self.plans(segment, eligible)?;
-        let drawn = plans.with(eligible, || self.compute(plans, segment, eligible), |plan| draw(plan));
+        let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan));
         loop {
             let counted = match &self.waiting {
                 None => self.cohort.number().map(|sequence| self.count(None, segment, drawn, sequence)),

@@ -172,7 +172,7 @@ impl<R: Rng> Selector<'_, R> {
         eligible: &Eligibility,
     ) -> Result<usize, SelectError> {
         let plans = self.bandit.plans(segment, eligible)?;
-        let plan = plans.with(eligible, || self.bandit.compute(plans, segment, eligible), Arc::clone);
+        let plan = plans.with(eligible, || self.bandit.first(plans, segment, eligible), Arc::clone);
         self.cache_use.misses += 1;
         let spare = |held: &Option<Held<'_>>| held.as_ref().is_none_or(|held| held.plan.is_retired());
         let any = self.cache_use.misses as usize % WAYS;

@@ -42,6 +42,11 @@ impl Book {
         self.segments[segment.index()].get_or_set(|| SegmentPlans::new(self.desk))
     }
 
+    /// The plans of a segment, if it was ever asked for or rewarded.
+    pub(crate) fn get(&self, segment: SegmentId) -> Option<&SegmentPlans> {
+        self.segments[segment.index()].get()
+    }
+
     /// The segments that were ever asked for or rewarded.
     pub(crate) fn touched(&self) -> impl Iterator<Item = (SegmentId, &SegmentPlans)> {
         let numbered = self.segments.iter().enumerate();
@@ -57,6 +62,8 @@ pub(crate) struct SegmentPlans {
     events: AtomicU64,
     /// Events at which the first of the plans is due.
     due_at: AtomicU64,
+    /// How often there was no plan in place for a set that was asked for.
+    misses: AtomicU64,
     /// Whether somebody is replacing plans.
     refreshing: AtomicBool,
     /// The places that ever held a plan, a bit each: most of them never do, and a refresher need not look at those.
@@ -86,6 +93,7 @@ impl SegmentPlans {
         Self {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
+            misses: AtomicU64::new(0),
             refreshing: AtomicBool::new(false),
             filled: AtomicU64::new(0),
             shelves: (0..SHELVES).map(|_| std::array::from_fn(|_| Published::empty())).collect(),
@@ -148,6 +156,8 @@ impl SegmentPlans {
                 return using(plan);
             }
         }
+        // Relaxed: only a number to look at.
+        self.misses.fetch_add(1, Ordering::Relaxed);
         let plan = Arc::new(compute());
         plan.touch();
         let way = room(shelf, eligible);
@@ -157,6 +167,24 @@ impl SegmentPlans {
         // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan and its place.
         self.due_at.fetch_min(plan.due_at(), Ordering::AcqRel);
         using(&plan)
+    }
+
+    /// How often there was no plan in place for a set that was asked for.
+    pub(crate) fn misses(&self) -> u64 {
+        self.misses.load(Ordering::Relaxed)
+    }
+
+    /// A plan of a set taken from that of a larger set, if there is one that will do.
+    pub(crate) fn restricted(
+        &self,
+        eligible: &Eligibility,
+        exploration: f64,
+        will_do: impl Fn(&Plan) -> bool,
+    ) -> Option<Plan> {
+        self.shelves.iter().flatten().find_map(|place| {
+            let larger = place.load();
+            larger.as_ref().filter(|plan| will_do(plan))?.restricted(eligible, exploration)
+        })
     }
 
     /// Replaces the plans that are due, unless somebody else is at it; returns how many. Plans that nobody used
@@ -200,6 +228,7 @@ impl SegmentPlans {
         let mut turn = Turn { plans: self, due_at };
         let mut replaced = 0;
         let mut due_at = u64::MAX;
+        let mut due = Vec::new();
         // Relaxed: the mark that was taken comes after the bit of each plan it counts.
         let mut filled = self.filled.load(Ordering::Relaxed);
         while filled != 0 {
@@ -211,13 +240,18 @@ impl SegmentPlans {
             if old.due_at() > events && !old.is_expired() {
                 due_at = due_at.min(old.due_at());
             } else if old.in_use() {
-                let plan = compute(old.eligible());
-                due_at = due_at.min(plan.due_at());
-                put(place, Some(Arc::new(plan)));
-                replaced += 1;
+                due.push((place, old.eligible().clone()));
             } else {
                 put(place, None);
             }
+        }
+        // Larger sets first, so that smaller ones may be taken from them.
+        due.sort_by_key(|(_, eligible)| std::cmp::Reverse(eligible.len()));
+        for (place, eligible) in due {
+            let plan = compute(&eligible);
+            due_at = due_at.min(plan.due_at());
+            put(place, Some(Arc::new(plan)));
+            replaced += 1;
         }
         turn.due_at = due_at;
         replaced

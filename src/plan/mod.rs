@@ -4,6 +4,23 @@
 //! From then on there is one set of numbers: the table draws an arm with exactly the probability that the
 //! decision carries. [`Cadence`] says when a plan is due, the book keeps the plans of each segment by eligible
 //! set.
+//!
+//! # Many eligible sets
+//!
+//! A segment keeps the plans of up to 64 different sets in use, found by digest and compared whole. 24 sets in use all
+//! find room with a probability of 0.99, 32 with 0.89. Sets for which there is no room push each other out, and each
+//! selection for one of them then makes its plan anew: slower, never wrong. [`Bandit::plan_misses`] counts these (and the
+//! first selection of each set); [`Selector::cache_use`] is the same for the plans that a handle keeps for itself.
+//!
+//! A plan that is not there is made with what is at hand. If the policy is [regular](crate::policy::Policy::is_regular),
+//! like Thompson sampling, and a larger set of the segment has a plan that is not due, in which the arms that are not
+//! eligible now would have been selected with a probability of 10⁻⁷ at most, exploration apart, then that plan, cut to the
+//! set, is the set's own up to a total variation of 10⁻⁷; making it follows its contenders. If the policy is an
+//! [index](crate::policy::Index), the arms' standing is kept for each set, and brought up to date in a few steps. Else,
+//! and for a set without the leaders, the plan is computed.
+//!
+//! [`Bandit::plan_misses`]: crate::Bandit::plan_misses
+//! [`Selector::cache_use`]: crate::Selector::cache_use
 
 mod book;
 mod cadence;
@@ -11,6 +28,7 @@ mod group;
 #[cfg(all(test, loom))]
 mod models;
 mod ranks;
+mod restriction;
 mod standing;
 mod table;
 
@@ -43,6 +61,10 @@ pub struct Plan {
     /// Counted ranks of the eligible arms; none where every arm is eligible.
     ranks: Option<Arc<Ranks>>,
     law: Law,
+    /// Whether plans of smaller sets may be taken from it.
+    restrictable: bool,
+    /// Events of its segment that it knows of.
+    known: u64,
     /// Events of its segment at which the next plan is due.
     due_at: u64,
     /// Whether anything was drawn from it.
@@ -102,6 +124,8 @@ impl Plan {
             eligible,
             ranks,
             law,
+            restrictable: false,
+            known: 0,
             due_at: u64::MAX,
             used: AtomicBool::new(false),
             retired: AtomicBool::new(false),
@@ -112,6 +136,17 @@ impl Plan {
     /// The same plan, due when its segment has counted so many events.
     pub(crate) fn scheduled(self, due_at: u64) -> Self {
         Self { due_at, ..self }
+    }
+
+    /// The same plan, which knows of so many events of its segment.
+    pub(crate) fn knowing(self, known: u64) -> Self {
+        Self { known, ..self }
+    }
+
+    /// The same plan, made of a regular policy's probabilities without an even part: plans of smaller sets may be
+    /// taken from it.
+    pub(crate) fn restrictable(self) -> Self {
+        Self { restrictable: true, ..self }
     }
 
     /// Draws an arm, and says with what probability: one word from the generator, and nothing is counted.
@@ -208,6 +243,10 @@ impl Plan {
 
     pub(crate) fn due_at(&self) -> u64 {
         self.due_at
+    }
+
+    pub(crate) fn known(&self) -> u64 {
+        self.known
     }
 
     /// Notes that the plan is in use, so that it is worth replacing when it is due.

@@ -40,6 +40,16 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// the rest is scaled to sum to one; if nothing is left, all eligible arms share evenly.
     fn probabilities(&self, view: &View<'_>) -> Probabilities;
 
+    /// Whether taking arms away never lowers the probability of an arm that stays (*regularity*: H. D. Block,
+    /// J. Marschak (1960), *Random orderings and stochastic theories of responses*).
+    ///
+    /// True of every policy that selects the best arm under a joint law of values in which an arm's value has nothing to
+    /// do with who else is eligible. The plan of a set may then be taken from the plan of a larger one, if the arms that
+    /// are not eligible had next to no probability there: total variation to the set's own plan of at most 10⁻⁷.
+    fn is_regular(&self) -> bool {
+        false
+    }
+
     /// The policy as an index, if it is one; its [`probabilities`](Policy::probabilities) are then a loop over the
     /// indices, and the bandit finds the same arms without that loop.
     fn as_index(&self) -> Option<&dyn Index> {

@@ -42,4 +42,9 @@ impl Policy for Thompson {
         }
         Probabilities { uniform: 0.0, contenders: best::contenders(posteriors) }
     }
+
+    /// The probability of being the best does not fall when rivals go.
+    fn is_regular(&self) -> bool {
+        true
+    }
 }
