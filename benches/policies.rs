@@ -1,9 +1,12 @@
-//! Index policies with a plan at every event, the textbook's sequential form: one selection and its reward.
+//! Index policies with a plan at every event, the textbook's sequential form: one selection and its reward; and the
+//! first plan of a set of arms where a larger set has one.
 //!
 //! `standing` is the bandit as it is, which finds the leaders by a tournament; `loop` the same bandit with the index
 //! hidden from it, so that each plan comes from a loop over all arms; `naive` what people would write, a loop over counts
 //! and sums without propensities, tokens or threads. `warm` starts from varied counts (100 to 300 outcomes an arm, rates 2
-//! to 10 %), `cold` is the first observations of all, in which many arms are tied. `cargo bench --bench policies`; compare
+//! to 10 %), `cold` is the first observations of all, in which many arms are tied. `miss` is the plan of Thompson sampling for a set
+//! without three tenths of those who are no contenders among all arms: `taken` from the plan of all arms, or `computed`,
+//! with that way hidden. `cargo bench --bench policies`; compare
 //! within one run.
 
 use std::hint::black_box;
@@ -12,7 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use tactful::policy::{Observes, Policy, Probabilities, Ucb1, View};
+use tactful::policy::{Observes, Policy, Probabilities, Thompson, Ucb1, View};
 use tactful::{ArmSpace, Bandit, Cadence, Eligibility, Reward, SegmentId, Segments};
 
 const ARMS: [u32; 3] = [16, 1_024, 30_000];
@@ -162,12 +165,68 @@ fn cold(c: &mut Criterion) {
     group.finish();
 }
 
+/// Thompson sampling that does not tell that it is regular.
+#[derive(Debug)]
+struct Irregular(Thompson);
+
+impl Policy for Irregular {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn observes(&self) -> Observes {
+        self.0.observes()
+    }
+
+    fn probabilities(&self, view: &View<'_>) -> Probabilities {
+        self.0.probabilities(view)
+    }
+}
+
+/// Time for so many plans of sets that have none yet.
+fn misses(playing: &mut Playing, misses: u64) -> Duration {
+    let Playing { bandit, all, rng, .. } = playing;
+    let mut time = Duration::ZERO;
+    for missed in 0..misses {
+        let full = bandit.plan(EVERYONE, all).unwrap();
+        let leads = |arm| full.propensity(arm) > full.even_share();
+        let set = bandit.arms().eligible(|arm| leads(arm.id()) || rng.random_bool(0.7));
+        let start = Instant::now();
+        black_box(bandit.plan(EVERYONE, &set).unwrap());
+        time += start.elapsed();
+        // Room for others: what nobody asks for again is dropped at the second refresh.
+        if missed % 24 == 23 {
+            for _ in 0..2 {
+                let decision = bandit.select(EVERYONE, all, rng).unwrap();
+                bandit.reward(&decision, Reward::FAILURE).unwrap();
+                bandit.refresh();
+            }
+        }
+    }
+    time
+}
+
+fn miss(c: &mut Criterion) {
+    let mut group = c.benchmark_group("thompson, miss");
+    for arms in ARMS {
+        let mut playing = Playing::new(arms, Thompson::default, true);
+        group.bench_function(BenchmarkId::new("taken", arms), |b| {
+            b.iter_custom(|iterations| misses(&mut playing, iterations));
+        });
+        let mut playing = Playing::new(arms, || Irregular(Thompson::default()), true);
+        group.bench_function(BenchmarkId::new("computed", arms), |b| {
+            b.iter_custom(|iterations| misses(&mut playing, iterations));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))
         .measurement_time(Duration::from_secs(1));
-    targets = warm, cold
+    targets = warm, cold, miss
 }
 criterion_main!(benches);

@@ -301,6 +301,7 @@ pub mod pausing {
         fetch_add(value: u64) -> u64;
         fetch_sub(value: u64) -> u64;
         fetch_or(value: u64) -> u64;
+        fetch_and(value: u64) -> u64;
         fetch_min(value: u64) -> u64;
         fetch_max(value: u64) -> u64;
     );

@@ -167,7 +167,10 @@ impl Bandit {
     /// Notes that a decision was counted, where the policy observes that.
     #[inline]
     pub(super) fn issued(&self, plans: &SegmentPlans, segment: SegmentId, decision: Decision) -> Decision {
-        if self.observes == Observes::Selections && plans.event_of(decision.arm) && self.refresh == Refresh::Inline {
+        if self.observes == Observes::Selections
+            && plans.event_of(decision.arm)
+            && self.refresh == Refresh::Inline
+        {
             self.refresh_segment(plans, segment);
         }
         decision

@@ -62,12 +62,14 @@ pub(crate) struct SegmentPlans {
     events: AtomicU64,
     /// Events at which the first of the plans is due.
     due_at: AtomicU64,
+    /// How often all plans have become due at once.
+    epoch: AtomicU64,
     /// How often there was no plan in place for a set that was asked for.
     misses: AtomicU64,
     /// Whether somebody is replacing plans.
     refreshing: AtomicBool,
-    /// The places that ever held a plan, a bit each: most of them never do, and a refresher need not look at those.
-    filled: AtomicU64,
+    /// A bit for each place that may hold a plan, shelf by shelf: whoever goes through the places looks at these only.
+    taken: AtomicU64,
     shelves: Box<[[Published<Plan>; WAYS]]>,
     /// The standings of the sets, where the policy is an index.
     desk: Option<Box<Desk>>,
@@ -93,9 +95,10 @@ impl SegmentPlans {
         Self {
             events: AtomicU64::new(0),
             due_at: AtomicU64::new(u64::MAX),
+            epoch: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
             refreshing: AtomicBool::new(false),
-            filled: AtomicU64::new(0),
             shelves: (0..SHELVES).map(|_| std::array::from_fn(|_| Published::empty())).collect(),
             desk: desk.map(|arms| Box::new(Desk::new(arms))),
         }
@@ -126,13 +129,13 @@ impl SegmentPlans {
 
     /// Makes all plans due, those that are being computed included: time has passed, which no event tells.
     pub(crate) fn expire(&self) {
-        for place in self.shelves.iter().flatten() {
-            if let Some(plan) = place.load().as_ref() {
-                plan.expire();
-            }
-        }
-        // AcqRel: after the plans.
+        // AcqRel: who sees the epoch sees the time that began it; the mark comes after it.
+        self.epoch.fetch_add(1, Ordering::AcqRel);
         self.due_at.fetch_min(0, Ordering::AcqRel);
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Events so far; the counters they changed are visible to the caller.
@@ -158,20 +161,34 @@ impl SegmentPlans {
         }
         // Relaxed: only a number to look at.
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let plan = Arc::new(compute());
+        // Before the computation: a plan that was begun in an earlier epoch is due.
+        let epoch = self.epoch();
+        let plan = Arc::new(compute().of_epoch(epoch));
         plan.touch();
         let way = room(shelf, eligible);
         put(&shelf[way], Some(Arc::clone(&plan)));
-        // Relaxed: what follows orders it.
-        self.filled.fetch_or(1 << (number * WAYS + way), Ordering::Relaxed);
-        // AcqRel: after the plan, so that a refresher which resets the mark after this sees the plan and its place.
-        self.due_at.fetch_min(plan.due_at(), Ordering::AcqRel);
+        // Release: who sees the bit sees the plan, or one that came after it.
+        self.taken.fetch_or(1 << (number * WAYS + way), Ordering::Release);
+        // AcqRel: after the plan and its bit, so that a refresher which resets the mark after this sees both.
+        let due_at = if self.epoch() == epoch { plan.due_at() } else { 0 };
+        self.due_at.fetch_min(due_at, Ordering::AcqRel);
         using(&plan)
     }
 
     /// How often there was no plan in place for a set that was asked for.
     pub(crate) fn misses(&self) -> u64 {
         self.misses.load(Ordering::Relaxed)
+    }
+
+    /// The places that may hold a plan, each with its bit.
+    fn taken(&self) -> impl Iterator<Item = (u64, &Published<Plan>)> {
+        // Acquire: the plans whose bits are seen.
+        let mut left = self.taken.load(Ordering::Acquire);
+        std::iter::from_fn(move || {
+            let number = (left != 0).then(|| left.trailing_zeros())?;
+            left &= left - 1;
+            Some((1 << number, &self.shelves[number as usize / WAYS][number as usize % WAYS]))
+        })
     }
 
     /// A plan of a set taken from that of a larger set, if there is one that will do.
@@ -181,9 +198,11 @@ impl SegmentPlans {
         exploration: f64,
         will_do: impl Fn(&Plan) -> bool,
     ) -> Option<Plan> {
-        self.shelves.iter().flatten().find_map(|place| {
+        let epoch = self.epoch();
+        let will_do = |plan: &&Arc<Plan>| plan.epoch() == epoch && will_do(plan);
+        self.taken().find_map(|(_, place)| {
             let larger = place.load();
-            larger.as_ref().filter(|plan| will_do(plan))?.restricted(eligible, exploration)
+            larger.as_ref().filter(will_do)?.restricted(eligible, exploration)
         })
     }
 
@@ -220,40 +239,45 @@ impl SegmentPlans {
         self.shelves.iter().flatten().filter_map(|place| place.load().clone())
     }
 
+    /// The plans in place that a refresher would see.
+    #[cfg(all(test, loom))]
+    pub(super) fn seen(&self) -> impl Iterator<Item = Arc<Plan>> {
+        self.taken().filter_map(|(_, place)| place.load().clone())
+    }
+
     /// Replaces what is due, as the one refresher.
     fn replace(&self, compute: impl Fn(&Eligibility) -> Plan) -> usize {
         let events = self.events();
+        let epoch = self.epoch();
         // Reset before the places are read: a plan put up later lowers the mark again.
         let due_at = self.due_at.swap(u64::MAX, Ordering::AcqRel);
         let mut turn = Turn { plans: self, due_at };
         let mut replaced = 0;
         let mut due_at = u64::MAX;
         let mut due = Vec::new();
-        // Relaxed: the mark that was taken comes after the bit of each plan it counts.
-        let mut filled = self.filled.load(Ordering::Relaxed);
-        while filled != 0 {
-            let number = filled.trailing_zeros() as usize;
-            filled &= filled - 1;
-            let place = &self.shelves[number / WAYS][number % WAYS];
+        for (bit, place) in self.taken() {
             let old = place.load();
             let Some(old) = old.as_ref() else { continue };
-            if old.due_at() > events && !old.is_expired() {
+            if old.due_at() > events && old.epoch() == epoch {
                 due_at = due_at.min(old.due_at());
             } else if old.in_use() {
                 due.push((place, old.eligible().clone()));
             } else {
+                // The bit first: whoever puts a plan here after that sets it again. One who comes between loses the
+                // plan, and the bit stands for nothing; both only cost time. Relaxed: it publishes nothing.
+                self.taken.fetch_and(!bit, Ordering::Relaxed);
                 put(place, None);
             }
         }
         // Larger sets first, so that smaller ones may be taken from them.
         due.sort_by_key(|(_, eligible)| std::cmp::Reverse(eligible.len()));
         for (place, eligible) in due {
-            let plan = compute(&eligible);
+            let plan = compute(&eligible).of_epoch(epoch);
             due_at = due_at.min(plan.due_at());
             put(place, Some(Arc::new(plan)));
             replaced += 1;
         }
-        turn.due_at = due_at;
+        turn.due_at = if self.epoch() == epoch { due_at } else { 0 };
         replaced
     }
 }
@@ -265,10 +289,11 @@ fn put(place: &Published<Plan>, plan: Option<Arc<Plan>>) {
     }
 }
 
-/// The place for a further set's plan: an empty one, else that of a plan nobody has drawn from since it was made,
-/// else any.
+/// The place on its shelf for a further set's plan: an empty one, else that of a plan nobody has drawn from since it
+/// was made, else any.
 fn room(shelf: &[Published<Plan>; WAYS], eligible: &Eligibility) -> usize {
     let spare = |place: &Published<Plan>| !place.load().as_ref().is_some_and(|plan| plan.in_use());
-    let any = (eligible.digest() >> 32) as usize % WAYS;
-    shelf.iter().position(spare).unwrap_or(any)
+    shelf.iter().position(spare).unwrap_or((eligible.digest() >> 32) as usize % WAYS)
 }
+
+const _: () = assert!(SHELVES * WAYS <= 64, "a bit for each place");

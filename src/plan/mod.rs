@@ -71,8 +71,8 @@ pub struct Plan {
     used: AtomicBool,
     /// Whether another plan has taken its place.
     retired: AtomicBool,
-    /// Whether it is due whatever the events.
-    expired: AtomicBool,
+    /// Epoch of its segment in which its computation began.
+    epoch: u64,
 }
 
 /// Where a plan keeps its probabilities.
@@ -129,7 +129,7 @@ impl Plan {
             due_at: u64::MAX,
             used: AtomicBool::new(false),
             retired: AtomicBool::new(false),
-            expired: AtomicBool::new(false),
+            epoch: 0,
         }
     }
 
@@ -241,6 +241,15 @@ impl Plan {
         table.into_iter().flat_map(Table::columns).chain(group)
     }
 
+    /// The same plan, begun in this epoch of its segment.
+    pub(crate) fn of_epoch(self, epoch: u64) -> Self {
+        Self { epoch, ..self }
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
     pub(crate) fn due_at(&self) -> u64 {
         self.due_at
     }
@@ -267,16 +276,6 @@ impl Plan {
     pub(crate) fn retire(&self) {
         // Release: who sees it finds the other plan.
         self.retired.store(true, Ordering::Release);
-    }
-
-    /// Makes it due, whatever the events.
-    pub(crate) fn expire(&self) {
-        // Release: who sees it sees the time that has made it so.
-        self.expired.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn is_expired(&self) -> bool {
-        self.expired.load(Ordering::Acquire)
     }
 
     #[inline]

@@ -5,6 +5,8 @@
 //! these models explore the protocol around them, the stress tests run the real ones. A twin is a small copy of a
 //! protocol with one thing wrong; it shows that the model above it would notice.
 
+mod places;
+
 use std::sync::LazyLock;
 
 use loom::thread;
