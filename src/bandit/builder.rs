@@ -13,7 +13,7 @@ use crate::plan::{Book, Cadence};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardKindError, RewardValueError};
 use crate::segment::Segments;
-use crate::statistics::{Cells, Cohort, History, Ledger, Shape};
+use crate::statistics::{Cells, Cohort, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
@@ -286,15 +286,18 @@ impl BanditBuilder {
                 groups: levels.len(),
                 window,
             };
-            let ledger = Ledger::new(shape, issuer, 0, Vec::new(), History::default());
+            let ledger = Ledger::new(shape, issuer);
             Waiting::new(ledger, self.pending, forgetting, groups, levels)
         });
+        // Standings are of counters that are read where they are counted.
+        let index = self.policy.as_index().filter(|_| waiting.is_none());
+        let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
         Ok(Bandit {
             clock: AtomicU64::new(0),
             waiting,
             fingerprint: fingerprint(&self.arms, &self.segments),
             cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),
-            book: Book::new(self.segments.len(), self.policy.as_index().map(|_| self.arms.len())),
+            book,
             cohort: Cohort::new(),
             past: BTreeMap::new(),
             ancestors: Vec::new(),

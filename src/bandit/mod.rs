@@ -129,4 +129,11 @@ impl Bandit {
     pub fn policy(&self) -> &dyn Policy {
         &*self.policy
     }
+
+    /// A book without plans.
+    fn empty_book(&self) -> Book {
+        // Standings are of counters that are read where they are counted.
+        let index = self.policy.as_index().filter(|_| self.waiting.is_none());
+        Book::new(self.segments.len(), index.map(|_| self.arms.len()))
+    }
 }

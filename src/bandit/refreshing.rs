@@ -80,7 +80,7 @@ impl Bandit {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
-        if let (Some(index), Some(desk), None) = (self.policy.as_index(), plans.desk(), &self.waiting) {
+        if let (Some(index), Some(desk)) = (self.policy.as_index(), plans.desk()) {
             let top = desk.top(index, eligible, self.cells.of(segment));
             let due_at = self.due_at(events, eligible.len(), || top.outcomes, || top.selections);
             return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at).knowing(events);

@@ -7,8 +7,7 @@ use crate::decision::Issuer;
 use crate::reward::{Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
-use crate::statistics::{ArmStatistics, Cohort, CohortId, Entry, History, Layer, Ledger, StatisticsError};
-use crate::sync::Arc;
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Entry, Layer, StatisticsError};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
@@ -21,6 +20,21 @@ type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
 /// Cohorts of earlier lives, with the delays counted in them.
 type Lives = BTreeMap<(Issuer, CohortId), (Cohort, GroupedDelays)>;
 
+/// What somebody has left, by today's names.
+#[derive(Debug, Default)]
+pub(super) struct Estate {
+    pub(super) ancestors: Vec<Ancestor>,
+    /// The lives it tells of.
+    pub(super) issuers: BTreeSet<Issuer>,
+    /// Where there is no window: counters and cohorts.
+    pub(super) endless: Vec<(SegmentId, ArmId, ArmStatistics)>,
+    past: BTreeMap<Issuer, Cohort>,
+    /// Where there is one: the bucket that it was, what is closed and what is open.
+    pub(super) now: u32,
+    pub(super) layers: Vec<Layer>,
+    pub(super) entries: Vec<Entry>,
+}
+
 impl Bandit {
     /// Takes over what a snapshot has learnt, by the names of arms and segments, and reports how they matched.
     ///
@@ -30,63 +44,81 @@ impl Bandit {
     ///
     /// [`RestoreError`] says what does not fit; the bandit is then as it was.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<Restored, RestoreError> {
-        if snapshot.version != Snapshot::VERSION {
-            return Err(RestoreError::Version { version: snapshot.version });
-        }
         let decisions = self.decisions();
         if decisions > 0 {
             return Err(RestoreError::InUse { decisions });
+        }
+        let estate = self.read_estate(snapshot)?;
+
+        // From here on nothing can fail.
+        let (latest, ancestor) = (&snapshot.generations[0], &estate.ancestors[0]);
+        let arms = latest.arms.iter();
+        let arms = arms.map(|arm| (ancestor.arm[arm.id().index()].is_some(), arm.to_string()));
+        let segments = latest.segments.iter();
+        let segments = segments.map(|s| (ancestor.segment[s.id().index()].is_some(), s.to_string()));
+        let today = self.arms.iter().map(|arm| (latest.arms.find(arm.levels()).is_ok(), arm.to_string()));
+        let now = self.segments.iter().map(|s| (latest.segments.find(s.levels()).is_ok(), s.to_string()));
+        let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
+        self.take_over(estate);
+        // Plans made before know nothing of this.
+        self.book = self.empty_book();
+        Ok(restored)
+    }
+
+    /// Checks all of a snapshot and translates it to today's names.
+    pub(super) fn read_estate(&self, snapshot: &Snapshot) -> Result<Estate, RestoreError> {
+        if snapshot.version != Snapshot::VERSION {
+            return Err(RestoreError::Version { version: snapshot.version });
         }
         if snapshot.reward != self.reward {
             return Err(RestoreError::RewardKind { snapshot: snapshot.reward, bandit: self.reward });
         }
         self.same_window(snapshot)?;
-        let latest = snapshot.generations.first().ok_or(RestoreError::Empty)?;
         // Every snapshot tells of the life it was taken in; one without could be restored twice unnoticed.
-        if snapshot.lives.is_empty() {
+        if snapshot.lives.is_empty() || snapshot.generations.is_empty() {
             return Err(RestoreError::Empty);
         }
         let lives = self.lives(snapshot)?;
-        let mut cells = Counted::new();
+        let mut counted = Counted::new();
         let mut ancestors: Vec<Ancestor> = Vec::new();
         for generation in &snapshot.generations {
-            ancestors.push(self.inherit(generation, &lives, &mut cells)?);
+            ancestors.push(self.inherit(generation, &lives, &mut counted)?);
         }
-        let ledger = self.inherited_ledger(snapshot, &lives, &cells)?;
+        let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
+        let issuers: BTreeSet<Issuer> = lives.keys().map(|&(issuer, _)| issuer).collect();
+        let mut estate = Estate { now, ancestors, issuers, ..Estate::default() };
+        match &self.waiting {
+            None => {
+                estate.past = lives.into_iter().map(|((issuer, _), (past, _))| (issuer, past)).collect();
+                estate.endless =
+                    counted.into_iter().map(|((_, segment, arm), cell)| (segment, arm, cell)).collect();
+            }
+            Some(waiting) => {
+                let delays = snapshot.waiting.as_ref().map_or(&[][..], |record| &record.delays);
+                estate.layers = waiting.layers(delays, &counted)?;
+                estate.entries = waiting.entries(lives, &counted);
+            }
+        }
+        Ok(estate)
+    }
 
-        // From here on nothing can fail.
-        let restored = Restored {
-            arms: matching(
-                latest.arms.iter().map(|arm| (ancestors[0].arm[arm.id().index()].is_some(), arm.to_string())),
-                self.arms.iter().map(|arm| (latest.arms.find(arm.levels()).is_ok(), arm.to_string())),
-            ),
-            segments: matching(
-                latest
-                    .segments
-                    .iter()
-                    .map(|s| (ancestors[0].segment[s.id().index()].is_some(), s.to_string())),
-                self.segments.iter().map(|s| (latest.segments.find(s.levels()).is_ok(), s.to_string())),
-            ),
-        };
-        match (&mut self.waiting, ledger) {
-            (Some(waiting), Some(ledger)) => {
-                waiting.past = lives.keys().map(|&(issuer, _)| issuer).collect();
-                waiting.ledger = ledger;
-                waiting.learn_delays();
-            }
-            _ => {
-                for ((_, segment, arm), statistics) in cells {
-                    self.cells.add(segment, arm, statistics);
-                }
-                self.past = lives.into_iter().map(|((issuer, _), (past, _))| (issuer, past)).collect();
+    /// Adds what somebody has left to our own; the caller has made sure that it fits.
+    pub(super) fn take_over(&mut self, estate: Estate) {
+        for (segment, arm, statistics) in estate.endless {
+            self.cells.add(segment, arm, statistics);
+        }
+        self.past.extend(estate.past);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.past.extend(estate.issuers);
+            waiting.ledger.absorb(estate.now, estate.entries, estate.layers);
+            waiting.learn_delays();
+        }
+        for ancestor in estate.ancestors {
+            let known = self.ancestors.iter().any(|known| known.fingerprint == ancestor.fingerprint);
+            if ancestor.fingerprint != self.fingerprint && !(known && ancestor.cells.is_empty()) {
+                self.ancestors.push(ancestor);
             }
         }
-        ancestors.retain(|ancestor| ancestor.fingerprint != self.fingerprint);
-        self.ancestors = ancestors;
-        // Plans made before know nothing of this.
-        self.book =
-            crate::plan::Book::new(self.segments.len(), self.policy.as_index().map(|_| self.arms.len()));
-        Ok(restored)
     }
 
     /// Decisions made or taken over so far.
@@ -232,55 +264,50 @@ impl Bandit {
         };
         if possible { Ok(()) } else { Err(RestoreError::Place { place: format!("{place:?}") }) }
     }
+}
 
-    /// The ledger of a bandit that goes on from a snapshot; `None` where there is no window.
-    fn inherited_ledger(
+impl Waiting {
+    /// The layers of closed cohorts.
+    fn layers(
         &self,
-        snapshot: &Snapshot,
-        lives: &Lives,
+        delays: &[(u32, u32, GroupedDelays)],
         counted: &Counted,
-    ) -> Result<Option<Ledger>, RestoreError> {
-        let (Some(waiting), Some(record)) = (&self.waiting, &snapshot.waiting) else { return Ok(None) };
-        let shape = waiting.ledger.shape();
-        let now = record.now.max(waiting.ledger.with(|state| state.now));
+    ) -> Result<Vec<Layer>, RestoreError> {
         let mut layers: BTreeMap<(u32, u32), Layer> = BTreeMap::new();
-        for &(first, last, ref delays) in &record.delays {
-            let layer = Layer::new((first, last), waiting.ungrouped(delays));
+        for &(first, last, ref delays) in delays {
+            let layer = Layer::new((first, last), self.ungrouped(delays));
             if first > last || layers.insert((first, last), layer).is_some() {
                 return Err(RestoreError::Place { place: format!("delays of buckets {first} to {last}") });
             }
         }
+        for (&(place, segment, arm), &statistics) in counted {
+            if let Place::Layer { first, last } = place {
+                let layer = layers.entry((first, last));
+                layer.or_insert_with(|| Layer::new((first, last), Vec::new())).add(segment, arm, statistics);
+            }
+        }
+        Ok(layers.into_values().collect())
+    }
+
+    /// The cohorts that are open.
+    fn entries(&self, lives: Lives, counted: &Counted) -> Vec<Entry> {
         let mut entries = BTreeMap::new();
-        for (&(issuer, id), (cohort, delays)) in lives {
-            // A copy of the numbers and claims: the restored bandit must not depend on what a failure leaves behind.
-            let cohort = Cohort::restored(cohort.issued(), &cohort.claimed());
-            let entry = Entry::new(shape, issuer, id, cohort);
-            entry.delays.restore(&waiting.ungrouped(delays));
+        for ((issuer, id), (cohort, delays)) in lives {
+            let entry = Entry::new(self.ledger.shape(), issuer, id, cohort);
+            entry.delays.restore(&self.ungrouped(&delays));
             entries.insert((issuer, id), entry);
         }
         for (&(place, segment, arm), &statistics) in counted {
-            match place {
-                Place::Endless => {}
-                Place::Layer { first, last } => {
-                    let layer = layers.entry((first, last));
-                    let layer = layer.or_insert_with(|| Layer::new((first, last), Vec::new()));
-                    layer.add(segment, arm, statistics);
-                }
-                Place::Cohort { replica, incarnation, cohort } => {
-                    let id = (Issuer { replica, incarnation }, CohortId::new(cohort));
-                    if let Some(entry) = entries.get(&id) {
-                        entry.cells.add(segment, arm, statistics);
-                    }
+            if let Place::Cohort { replica, incarnation, cohort } = place {
+                let id = (Issuer { replica, incarnation }, CohortId::new(cohort));
+                if let Some(entry) = entries.get(&id) {
+                    entry.cells.add(segment, arm, statistics);
                 }
             }
         }
-        let history = History::new(layers.into_values(), now);
-        let open = entries.into_values().map(Arc::new).collect();
-        Ok(Some(Ledger::new(shape.clone(), self.issuer, now, open, history)))
+        entries.into_values().collect()
     }
-}
 
-impl Waiting {
     /// Conversions by the numbers of today's groups; those of groups that are no longer told apart are left out.
     fn ungrouped(&self, delays: &GroupedDelays) -> Vec<u64> {
         let width = self.window().delays();

@@ -128,11 +128,6 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// The history of these layers, in any order.
-    pub(crate) fn new(layers: impl IntoIterator<Item = Layer>, now: u32) -> Self {
-        Self { layers: layers.into_iter().map(Arc::new).collect() }.aged(now)
-    }
-
     pub(crate) fn layers(&self) -> &[Arc<Layer>] {
         &self.layers
     }

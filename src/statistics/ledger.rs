@@ -118,20 +118,24 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A ledger that begins at this bucket with what earlier lives have left.
-    pub(crate) fn new(
-        shape: Shape,
-        issuer: Issuer,
-        now: u32,
-        mut open: Vec<Arc<Entry>>,
-        history: History,
-    ) -> Self {
-        open.sort_by_key(|entry| (entry.id, entry.issuer));
-        let state = Published::empty();
-        let ledger = Self { shape, issuer, state };
-        open.push(ledger.entry(now));
-        drop(ledger.state.replace(Some(Arc::new(State { now, open, history: Arc::new(history) }))));
+    /// A ledger that begins with nothing.
+    pub(crate) fn new(shape: Shape, issuer: Issuer) -> Self {
+        let ledger = Self { shape, issuer, state: Published::empty() };
+        let state = State { now: 0, open: vec![ledger.entry(0)], history: Arc::default() };
+        drop(ledger.state.replace(Some(Arc::new(state))));
         ledger
+    }
+
+    /// Takes over cohorts and layers that others have left, whose bucket it is.
+    pub(crate) fn absorb(&mut self, now: u32, entries: Vec<Entry>, layers: Vec<Layer>) {
+        let state = self.state();
+        let mut open = state.open.clone();
+        open.extend(entries.into_iter().map(Arc::new));
+        // Our own last, so that decisions go on going there.
+        open.sort_by_key(|entry| (entry.id, entry.issuer == self.issuer, entry.issuer));
+        let history = Arc::new(state.history.with(layers, state.now.max(now)));
+        drop(self.state.replace(Some(Arc::new(State { now: state.now, open, history }))));
+        self.advance(now);
     }
 
     pub(crate) fn shape(&self) -> &Shape {

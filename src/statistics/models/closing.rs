@@ -3,7 +3,7 @@
 use crate::arm::ArmId;
 use crate::reward::RewardKind;
 use crate::statistics::pending::PendingCells;
-use crate::statistics::{Cohort, CohortId, History, Issuer, Ledger, Shape};
+use crate::statistics::{Cohort, CohortId, Issuer, Ledger, Shape};
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 use super::{ARM, REAL, SEGMENT, explore, quantity, race};
@@ -132,7 +132,7 @@ fn a_fold_and_a_late_reward_leave_the_reward_in_one_place() {
         Shape { kind: RewardKind::Binary, default: quantity(0.0), segments: 1, arms: 2, groups: 1, window };
     explore(move || {
         let issuer = Issuer { replica: 0, incarnation: 1 };
-        let ledger = Arc::new(Ledger::new(shape.clone(), issuer, 0, Vec::new(), History::default()));
+        let ledger = Arc::new(Ledger::new(shape.clone(), issuer));
         let state = ledger.state();
         state.current().cells.issue(SEGMENT, ARM).expect("open");
         let theirs = Arc::clone(&ledger);
