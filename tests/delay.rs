@@ -134,6 +134,22 @@ fn tables_that_say_nothing_have_no_fit() {
     assert_eq!(table(1, &[(0, 0, 9)]).estimate(5).law().steps(), [1.0]);
 }
 
+/// Laws are on the way to a decision: the same bits on every platform and in every release.
+#[test]
+fn reproducible_to_the_bit() {
+    let (window, now, entries) = tables().remove(1);
+    let counts = table(window, &entries);
+    let weibull = counts.fit_weibull(now).unwrap();
+    let estimate = counts.estimate(now);
+    let numbers =
+        [estimate.law().steps()[0], estimate.deviation()[1], weibull.law(window).unwrap().steps()[2]];
+    assert_eq!(
+        numbers.map(f64::to_bits),
+        [4_595_152_743_569_877_654, 4_592_501_415_816_648_248, 4_605_730_225_265_402_361],
+        "{numbers:?}"
+    );
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     assert_eq!(DelayCounts::new(0), Err(DelayError::Window { window: 0 }));

@@ -64,7 +64,7 @@ fn totals_by_hand() {
         (Outcome::new(Stage::Delivered), 0, 0.25),
         (Outcome::new(Stage::Opened), DAY, 0.375),
         (Outcome::new(Stage::Promised), 2 * DAY, 0.375 + 0.5 * (-0.2_f64).exp()),
-        (Outcome::paid(100.0), 5 * DAY, 0.375 + 0.5 * (-0.2_f64).exp() + 0.25 * (-0.5_f64).exp()),
+        (Outcome::paid(100.0), 5 * DAY + DAY / 2, 0.375 + 0.5 * (-0.2_f64).exp() + 0.25 * (-0.55_f64).exp()),
         (Outcome::new(Stage::OptedOut), 9 * DAY, -2.0),
     ];
     let mut state = empty;

@@ -94,14 +94,16 @@ impl DelayCounts {
     #[must_use]
     pub fn estimate(&self, now: u32) -> DelayEstimate {
         let seen = self.seen(now);
-        let mut leaning = seen.clone();
-        let (window, spread) = (self.window as usize, 1.0 / f64::from(self.window));
-        leaning.events.iter_mut().for_each(|events| *events += spread);
-        leaning.covering[window - 1] += 1.0;
-        let reference = match fit::exponential(&seen).and_then(|_| fit::exponential(&leaning)) {
-            Some(exponential) => exponential.tabulated(self.window),
-            None => DelayLaw::flat(self.window),
+        let reference = if fit::told(&seen, 2) {
+            let (last, spread) = (self.window as usize - 1, 1.0 / f64::from(self.window));
+            let mut one_more = seen.clone();
+            one_more.events.iter_mut().for_each(|events| *events += spread);
+            one_more.covering[last] += 1.0;
+            fit::exponential(&one_more).map(|exponential| exponential.tabulated(self.window))
+        } else {
+            None
         };
+        let reference = reference.unwrap_or_else(|| DelayLaw::flat(self.window));
         DelayEstimate::new(&seen, &reference, DelayEstimate::STRENGTH)
     }
 

@@ -26,7 +26,7 @@ pub(super) fn weibull(seen: &Seen) -> Option<WeibullDelay> {
 }
 
 /// Whether any conversion is in a cohort that covers so many delays: in others all laws are alike.
-fn told(seen: &Seen, delays: usize) -> bool {
+pub(super) fn told(seen: &Seen, delays: usize) -> bool {
     seen.covering.iter().skip(delays - 1).any(|&conversions| conversions > 0.0)
 }
 
