@@ -16,7 +16,7 @@
 //!
 //! The work follows the contenders. A set without the leaders is another matter, and is computed afresh.
 
-use crate::arm::{ArmId, Eligibility};
+use crate::arm::Eligibility;
 use crate::policy::Probabilities;
 use crate::sync::Arc;
 
@@ -36,24 +36,28 @@ impl Plan {
             return None;
         }
         let even = table.even_units();
-        let (mut staying, mut stay, mut go): (Vec<(ArmId, f64)>, f64, f64) = (Vec::new(), 0.0, 0.0);
+        let words = eligible.words();
+        // Arms come ascending, so that their positions are counted on the way.
+        let (mut word, mut rank) = (0, 0);
+        let (mut contenders, mut stay, mut go) = (Vec::new(), 0.0, 0.0);
         for (position, units) in table.contenders() {
             let (arm, own) = (self.arm(position), (units - even) as f64);
-            if eligible.contains(arm) {
-                staying.push((arm, own));
-                stay += own;
-            } else {
+            if !eligible.contains(arm) {
                 go += own;
+                continue;
             }
+            let (at, bit) = (arm.index() / 64, arm.index() % 64);
+            rank += words[word..at].iter().map(|bits| bits.count_ones()).sum::<u32>();
+            word = at;
+            contenders.push((rank + (words[at] & ((1 << bit) - 1)).count_ones(), own));
+            stay += own;
         }
-        if !(go <= MOST * (stay + go)) || staying.is_empty() {
+        if !(go <= MOST * (stay + go)) || contenders.is_empty() {
             return None;
         }
-        let ranks = Arc::new(Ranks::of(eligible.words()));
-        let position = |arm| ranks.position(eligible.words(), arm);
-        let contenders = staying.into_iter().map(|(arm, own)| (position(arm), own)).collect();
         let probabilities = Probabilities { uniform: 0.0, contenders };
         let table = Table::new(eligible.len() as u32, &probabilities, exploration);
+        let ranks = Arc::new(Ranks::of(words));
         let plan = Self::of(eligible.clone(), Some(ranks), Law::Table(table));
         Some(plan.scheduled(self.due_at).knowing(self.known))
     }
