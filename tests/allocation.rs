@@ -3,16 +3,23 @@
 use allocation_counter::measure;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
+use tactful::policy::{Policy, Thompson, Ucb1};
 use tactful::{ArmSpace, Bandit, Refresh, Reward, RewardKind, SegmentId, Segments};
 
 #[test]
 fn neither_selecting_nor_rewarding_allocates_between_pages() {
-    for reward in [RewardKind::Binary, RewardKind::Real { minimum: 0.0, maximum: 9.0 }] {
+    let real = RewardKind::Real { minimum: 0.0, maximum: 9.0 };
+    let thompson = || -> Box<dyn Policy> { Box::new(Thompson::default()) };
+    let ucb1 = || -> Box<dyn Policy> { Box::new(Ucb1::default()) };
+    for (reward, policy) in
+        [(RewardKind::Binary, thompson()), (real, thompson()), (RewardKind::Binary, ucb1())]
+    {
         let arms = ArmSpace::builder().dimension("arm", (0..300).map(|arm| arm.to_string())).build().unwrap();
         let segments = Segments::builder().attribute("a", ["0", "1", "2"]).build().unwrap();
         // By hand, because a refresh makes a new plan, which takes memory.
         let bandit = Bandit::builder(arms, segments)
             .reward(reward)
+            .boxed_policy(policy)
             .refresh(Refresh::Manual)
             .incarnation(1)
             .build()
