@@ -82,6 +82,7 @@ pub mod plan;
 
 pub mod decision;
 
+pub mod delta;
 pub mod snapshot;
 
 #[cfg(feature = "journal")]
@@ -96,6 +97,7 @@ pub mod simulation;
 pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
 pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
 pub use decision::{Decision, DecisionId, Token, TokenKey};
+pub use delta::Delta;
 pub use plan::{Cadence, Plan};
 pub use reward::{Outcome, Reward, RewardKind, RewardRule, Stage};
 pub use segment::{SegmentId, Segments};

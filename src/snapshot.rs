@@ -10,6 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::arm::ArmSpace;
+use crate::delta::ExchangeRecord;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::statistics::{ArmStatistics, StatisticsError};
@@ -25,6 +26,9 @@ pub struct Snapshot {
     /// Where there is a window: what cohorts and layers mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<WaitingRecord>,
+    /// Where several processes serve one portfolio: what the others have told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exchange: Option<Box<ExchangeRecord>>,
     /// The names in use when the snapshot was taken, then those of earlier builds that tokens may still mean.
     pub(crate) generations: Vec<Generation>,
     pub(crate) lives: Vec<Life>,
@@ -179,6 +183,8 @@ pub enum RestoreError {
         /// The default of the bandit.
         bandit: f64,
     },
+    /// One of snapshot and bandit exchanges with other processes and the other does not.
+    Exchange,
     /// The snapshot holds decisions of the very replica and incarnation of this bandit, so that new ones could not
     /// be told from old ones. Every start needs a new incarnation.
     IncarnationTaken {
@@ -237,6 +243,7 @@ impl fmt::Display for RestoreError {
             Self::DefaultReward { snapshot, bandit } => {
                 write!(f, "the snapshot has the default reward {snapshot} (scaled), the bandit {bandit}")
             }
+            Self::Exchange => f.write_str("only one of snapshot and bandit exchanges with other processes"),
             Self::IncarnationTaken { replica, incarnation } => {
                 write!(
                     f,

@@ -17,6 +17,7 @@ use crate::statistics::{Cells, Cohort, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
+use super::exchange::Exchange;
 use super::waiting::{Groups, Waiting};
 use super::{Bandit, DelaysBy, Refresh};
 
@@ -39,6 +40,8 @@ pub struct BanditBuilder {
     pending: Pending,
     delays_by: DelaysBy,
     forgetting: Forgetting,
+    replicated: bool,
+    heir: Option<u16>,
 }
 
 /// Why a bandit cannot be built.
@@ -111,6 +114,8 @@ impl BanditBuilder {
             pending: Pending::default(),
             delays_by: DelaysBy::default(),
             forgetting: Forgetting::default(),
+            replicated: false,
+            heir: None,
         }
     }
 
@@ -185,6 +190,22 @@ impl BanditBuilder {
     pub fn replica(mut self, replica: u16) -> Self {
         self.replica = replica;
         self
+    }
+
+    /// Several processes serve one portfolio: each has a [number](BanditBuilder::replica) of its own, they exchange
+    /// [deltas](Bandit::delta), and the rewards of another's decisions are accepted here and forwarded to it.
+    #[must_use]
+    pub fn replicated(mut self) -> Self {
+        self.replicated = true;
+        self
+    }
+
+    /// The replica that may [adopt](Bandit::adopt) this one when it is gone for good. Implies
+    /// [replicated](BanditBuilder::replicated).
+    #[must_use]
+    pub fn heir(mut self, replica: u16) -> Self {
+        self.heir = Some(replica);
+        self.replicated()
     }
 
     /// The number of this life of the process, below 2⁴⁸: one that this replica has never used before, so that
@@ -290,10 +311,12 @@ impl BanditBuilder {
             Waiting::new(ledger, self.pending, forgetting, groups, levels)
         });
         // Standings are of counters that are read where they are counted.
-        let index = self.policy.as_index().filter(|_| waiting.is_none());
+        let plain = waiting.is_none() && !self.replicated;
+        let index = self.policy.as_index().filter(|_| plain);
         let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
         Ok(Bandit {
             clock: AtomicU64::new(0),
+            exchange: self.replicated.then(|| Exchange::new(issuer, self.heir)),
             waiting,
             fingerprint: fingerprint(&self.arms, &self.segments),
             cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),

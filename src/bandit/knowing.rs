@@ -3,7 +3,7 @@
 use crate::arm::ArmId;
 use crate::belief::{Beta, Evidence, Pending};
 use crate::segment::SegmentId;
-use crate::statistics::{ArmStatistics, State};
+use crate::statistics::{ArmStatistics, Entry, State};
 
 use super::Bandit;
 use super::waiting::Waiting;
@@ -19,7 +19,11 @@ impl Bandit {
     /// What is known of these arms, which ascend.
     pub(super) fn known(&self, segment: SegmentId, arms: &[ArmId]) -> Known {
         let Some(waiting) = &self.waiting else {
-            let statistics = self.cells.read_each(segment, arms);
+            let mut statistics = self.cells.read_each(segment, arms);
+            for (_, estate) in self.peers().estates() {
+                let add = |position: usize, theirs| statistics[position] = statistics[position].plus(theirs);
+                estate.endless.visit(segment, arms, add);
+            }
             let posteriors = match statistics.iter().all(|arm| arm.returned() == 0) {
                 true => vec![self.prior; arms.len()],
                 false => statistics.iter().map(|&arm| posterior(self.prior, arm)).collect(),
@@ -38,8 +42,8 @@ impl Bandit {
         }
     }
 
-    /// The weighted counts, layer by layer and cohort by cohort in the order of their time: the same counters and the
-    /// same time give the same sums, bit for bit.
+    /// The weighted counts, layer by layer and cohort by cohort in the order of their time and owners: the same counters
+    /// and the same time give the same sums, bit for bit.
     fn evidence(
         &self,
         waiting: &Waiting,
@@ -59,13 +63,24 @@ impl Bandit {
             let middle = (f64::from(first) + f64::from(last) + 1.0) / 2.0;
             waiting.forgetting.weight(now - middle, |time| window.in_buckets(time))
         };
-        for layer in state.history.layers() {
+        let peers = self.peers();
+        let own = self.exchange.as_ref().map(|exchange| exchange.sender);
+        let own = state.history.layers().iter().map(|layer| (own, &**layer));
+        let theirs = peers.estates();
+        let theirs =
+            theirs.flat_map(|(sender, estate)| estate.layers.iter().map(move |layer| (Some(sender), layer)));
+        let mut layers: Vec<_> = own.chain(theirs).collect();
+        layers.sort_by_key(|&(sender, layer)| (layer.buckets, sender));
+        for (_, layer) in layers {
             let weight = weight(layer.buckets);
             layer
                 .visit(segment, arms, |position, statistics| evidence[position].add(statistics, weight, 1.0));
         }
         let laws = waiting.laws();
-        for entry in &state.open {
+        let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries);
+        let mut open: Vec<&Entry> = state.open.iter().map(|entry| &**entry).chain(theirs).collect();
+        open.sort_by_key(|entry| (entry.id, entry.issuer));
+        for entry in open {
             let bucket = entry.id.bucket();
             let weight = weight((bucket, bucket));
             let counted = entry.cells.read_each(segment, arms);
@@ -101,10 +116,29 @@ impl Bandit {
     #[track_caller]
     pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         self.check(segment, arm);
-        match &self.waiting {
-            Some(waiting) => waiting.statistics(segment, arm),
-            None => self.cells.read(segment, arm),
-        }
+        let peers = self.peers();
+        let mut sum = ArmStatistics::default();
+        let mut add = |statistics| sum = sum.plus(statistics);
+        let Some(waiting) = &self.waiting else {
+            add(self.cells.read(segment, arm));
+            peers
+                .estates()
+                .for_each(|(_, estate)| estate.endless.visit(segment, &[arm], |_, theirs| add(theirs)));
+            return sum;
+        };
+        let (window, default) = (waiting.window(), waiting.default_reward());
+        waiting.ledger.with(|state| {
+            let theirs = peers.estates().flat_map(|(_, estate)| &estate.layers);
+            let layers = state.history.layers().iter().map(|layer| &**layer).chain(theirs);
+            layers.for_each(|layer| layer.visit(segment, &[arm], |_, statistics| add(statistics)));
+            let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries);
+            for entry in state.open.iter().map(|entry| &**entry).chain(theirs) {
+                let statistics = entry.cells.read(segment, arm);
+                let closed = state.is_closed(entry.id, window);
+                add(if closed { statistics.settled(default) } else { statistics });
+            }
+        });
+        sum
     }
 
     /// What is believed of an arm's mean reward in a segment, scaled to [0, 1].

@@ -2,6 +2,7 @@
 
 mod ancestor;
 mod builder;
+mod exchange;
 mod knowing;
 mod refreshing;
 mod restoring;
@@ -31,6 +32,7 @@ use crate::statistics::{Cells, Cohort};
 use crate::sync::AtomicU64;
 
 use ancestor::Ancestor;
+use exchange::Exchange;
 use waiting::Waiting;
 
 /// Learns which arm to select in each segment.
@@ -75,6 +77,8 @@ pub struct Bandit {
     issuer: Issuer,
     /// The latest time the host told, in milliseconds.
     clock: AtomicU64,
+    /// Where several processes serve one portfolio.
+    exchange: Option<Exchange>,
     /// Where there is a window: cohorts, and all that is counted.
     waiting: Option<Waiting>,
     /// Where there is none: what is counted,
@@ -133,7 +137,8 @@ impl Bandit {
     /// A book without plans.
     fn empty_book(&self) -> Book {
         // Standings are of counters that are read where they are counted.
-        let index = self.policy.as_index().filter(|_| self.waiting.is_none());
+        let plain = self.waiting.is_none() && self.exchange.is_none();
+        let index = self.policy.as_index().filter(|_| plain);
         Book::new(self.segments.len(), index.map(|_| self.arms.len()))
     }
 }

@@ -27,7 +27,7 @@ pub(super) struct Estate {
     /// The lives it tells of.
     pub(super) issuers: BTreeSet<Issuer>,
     /// Where there is no window: counters and cohorts.
-    pub(super) endless: Vec<(SegmentId, ArmId, ArmStatistics)>,
+    pub(super) endless: Layer,
     past: BTreeMap<Issuer, Cohort>,
     /// Where there is one: the bucket that it was, what is closed and what is open.
     pub(super) now: u32,
@@ -49,6 +49,7 @@ impl Bandit {
             return Err(RestoreError::InUse { decisions });
         }
         let estate = self.read_estate(snapshot)?;
+        let exchange = self.resumed(snapshot.exchange.as_deref())?;
 
         // From here on nothing can fail.
         let (latest, ancestor) = (&snapshot.generations[0], &estate.ancestors[0]);
@@ -60,6 +61,7 @@ impl Bandit {
         let now = self.segments.iter().map(|s| (latest.segments.find(s.levels()).is_ok(), s.to_string()));
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
         self.take_over(estate);
+        self.exchange = exchange;
         // Plans made before know nothing of this.
         self.book = self.empty_book();
         Ok(restored)
@@ -90,8 +92,9 @@ impl Bandit {
         match &self.waiting {
             None => {
                 estate.past = lives.into_iter().map(|((issuer, _), (past, _))| (issuer, past)).collect();
-                estate.endless =
-                    counted.into_iter().map(|((_, segment, arm), cell)| (segment, arm, cell)).collect();
+                for ((_, segment, arm), statistics) in counted {
+                    estate.endless.add(segment, arm, statistics);
+                }
             }
             Some(waiting) => {
                 let delays = snapshot.waiting.as_ref().map_or(&[][..], |record| &record.delays);
@@ -104,8 +107,8 @@ impl Bandit {
 
     /// Adds what somebody has left to our own; the caller has made sure that it fits.
     pub(super) fn take_over(&mut self, estate: Estate) {
-        for (segment, arm, statistics) in estate.endless {
-            self.cells.add(segment, arm, statistics);
+        for (segment, one) in estate.endless.each() {
+            self.cells.add(segment, one.arm, one.statistics);
         }
         self.past.extend(estate.past);
         if let Some(waiting) = &mut self.waiting {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Token, TokenError};
+use crate::delta::Forwarded;
 use crate::reward::{Reward, RewardValueError};
 use crate::segment::SegmentId;
 use crate::statistics::{ClaimError, Cohort, CohortId};
@@ -97,6 +98,11 @@ pub enum RewardError {
         /// The decision.
         id: DecisionId,
     },
+    /// The decision was made by another process, and as many rewards wait to be forwarded as can: exchange first.
+    OutboxFull {
+        /// The decision.
+        id: DecisionId,
+    },
     /// The decision names an arm or a segment that is not there.
     Space(SpaceError),
 }
@@ -109,6 +115,9 @@ impl fmt::Display for RewardError {
             Self::Late { id } => write!(f, "the reward of decision {id} comes after its window"),
             Self::NeverIssued { id } => write!(f, "decision {id} was never made"),
             Self::UnknownIssuer { id } => write!(f, "decision {id} was made by an unknown process or life"),
+            Self::OutboxFull { id } => {
+                write!(f, "no room to keep the reward of decision {id} for the process that made it")
+            }
             Self::UnknownCohort { id } => write!(f, "decision {id} belongs to an unknown cohort"),
             Self::Space(error) => error.fmt(f),
         }
@@ -148,6 +157,9 @@ impl Bandit {
 
     /// Counts the reward of a decision, exactly once, from any thread.
     ///
+    /// Where several processes [exchange](crate::BanditBuilder::replicated), the reward of another's decision is kept
+    /// for that process, which counts it once however often and wherever it was delivered.
+    ///
     /// # Errors
     ///
     /// [`RewardError`]: an inadmissible value, a second delivery, a decision this bandit knows nothing of.
@@ -155,6 +167,10 @@ impl Bandit {
         let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
         let (segment, arm) =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
+            let token = decision.token().to_string();
+            return exchange.forward(decision, Forwarded { token, at: self.now(), reward: reward.value() });
+        }
         match &self.waiting {
             Some(waiting) => waiting.reward(self.issuer, decision.id, (segment, arm), quantity)?,
             None => {
@@ -164,6 +180,22 @@ impl Bandit {
         }
         self.happened(segment, arm);
         Ok(())
+    }
+
+    /// Whether a decision was made here, now or in an earlier life, or by somebody whom we have adopted.
+    pub(super) fn knows(&self, id: DecisionId) -> bool {
+        let past = match &self.waiting {
+            Some(waiting) => waiting.past.contains(&id.issuer),
+            None => self.past.contains_key(&id.issuer),
+        };
+        past || id.issuer == self.issuer
+    }
+
+    /// Whether a decision was made by another process. One of an earlier life of ours that no snapshot tells of was
+    /// not: nobody could count its reward.
+    #[inline]
+    fn is_foreign(&self, id: DecisionId) -> bool {
+        id.issuer.replica != self.issuer.replica && !self.knows(id)
     }
 
     /// Notes an event in a segment, after the counters that it changed.

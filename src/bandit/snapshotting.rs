@@ -21,6 +21,12 @@ impl Bandit {
     /// so that it stays the least reward. Take the last snapshot of a life after its last reward.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
+        let exchange = self.exchange.as_ref().map(|exchange| Box::new(exchange.record()));
+        Snapshot { exchange, ..self.own_snapshot() }
+    }
+
+    /// What this process has counted itself.
+    pub(super) fn own_snapshot(&self) -> Snapshot {
         // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
         let mut cells: BTreeMap<Place, Cells> = BTreeMap::new();
         let mut waiting = None;
@@ -63,6 +69,7 @@ impl Bandit {
             version: Snapshot::VERSION,
             reward: self.reward,
             waiting,
+            exchange: None,
             generations: std::iter::once(today).chain(earlier).collect(),
             lives,
         }

@@ -10,12 +10,12 @@ use crate::belief::{Forgetting, Pending};
 use crate::decision::{Decision, DecisionId, Issuer};
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
-use crate::statistics::{ArmStatistics, ClaimError, CohortId, Entry, Ledger, Refused};
+use crate::statistics::{ClaimError, CohortId, Entry, Ledger, Refused};
 use crate::sync::{Arc, AtomicU64, Ordering, Published};
 use crate::time::{Timestamp, Window};
 
+use super::Bandit;
 use super::rewarding::RewardError;
-use super::{Bandit, Refresh};
 
 /// What a bandit with an attribution window keeps.
 #[derive(Debug)]
@@ -194,11 +194,6 @@ impl Waiting {
         self.ledger.shape().default
     }
 
-    /// Everything counted of an arm in a segment.
-    pub(super) fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
-        self.ledger.with(|state| state.read(segment, arm, self.window(), self.default_reward()))
-    }
-
     /// Counts the reward of a decision in its cohort.
     pub(super) fn reward(
         &self,
@@ -298,12 +293,7 @@ impl Bandit {
         self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
         if waiting.ledger.advance(bucket) {
             waiting.learn_delays();
-            for (segment, plans) in self.book.touched() {
-                plans.expire();
-                if self.refresh == Refresh::Inline {
-                    self.refresh_segment(plans, segment);
-                }
-            }
+            self.expire_plans();
         }
         Ok(())
     }

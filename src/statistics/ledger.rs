@@ -4,9 +4,7 @@
 //! the cohorts whose time is over folded into the history, all at once, so that every reader sees each cohort in one
 //! place only. A cohort that somebody is still between two steps of stays among the open ones until the next time.
 
-use crate::arm::ArmId;
 use crate::reward::{Quantity, RewardKind};
-use crate::segment::SegmentId;
 use crate::sync::{Arc, AtomicBool, Ordering, Published};
 use crate::time::Window;
 
@@ -193,32 +191,5 @@ impl Ledger {
 
     fn entry(&self, bucket: u32) -> Arc<Entry> {
         Arc::new(Entry::new(&self.shape, self.issuer, CohortId::of_bucket(bucket), Cohort::new()))
-    }
-}
-
-/// Adds up what is known of an arm.
-impl State {
-    /// Everything counted of an arm in a segment: closed cohorts with their default rewards, open ones with what has
-    /// returned.
-    pub(crate) fn read(
-        &self,
-        segment: SegmentId,
-        arm: ArmId,
-        window: Window,
-        default: Quantity,
-    ) -> ArmStatistics {
-        let mut sum = ArmStatistics::default();
-        for layer in self.history.layers() {
-            layer.visit(segment, &[arm], |_, statistics| sum = sum.plus(statistics));
-        }
-        for entry in &self.open {
-            let statistics = entry.cells.read(segment, arm);
-            sum = sum.plus(if self.is_closed(entry.id, window) {
-                statistics.settled(default)
-            } else {
-                statistics
-            });
-        }
-        sum
     }
 }

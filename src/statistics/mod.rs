@@ -12,6 +12,7 @@ mod history;
 mod ledger;
 #[cfg(all(test, loom))]
 mod models;
+mod outbox;
 mod owner;
 mod pending;
 mod table;
@@ -19,8 +20,9 @@ mod table;
 pub use cohort::CohortId;
 
 pub(crate) use cohort::{ClaimError, Cohort};
-pub(crate) use history::{History, Layer};
+pub(crate) use history::Layer;
 pub(crate) use ledger::{Entry, Ledger, Shape, State};
+pub(crate) use outbox::Outbox;
 pub(crate) use owner::Issuer;
 pub(crate) use pending::Refused;
 pub(crate) use table::{Cells, SegmentCells};

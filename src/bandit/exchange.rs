@@ -1,0 +1,309 @@
+//! Several processes that serve one portfolio: what one tells the others, what it takes from them, whom it adopts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::decision::{Decision, DecisionId, Issuer};
+use crate::delta::{Delta, ExchangeError, ExchangeRecord, Forwarded, Merged, Sender};
+use crate::reward::Reward;
+use crate::snapshot::RestoreError;
+use crate::statistics::Outbox;
+use crate::sync::{Arc, AtomicU64, Ordering, Published};
+
+use super::restoring::Estate;
+use super::rewarding::RewardError;
+use super::{Bandit, Refresh};
+
+/// What a bandit that exchanges keeps.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) sender: Sender,
+    /// Which life of its process this is, from 0.
+    life: u64,
+    /// Deltas of this life so far.
+    deltas: AtomicU64,
+    heir: Option<u16>,
+    outbox: Outbox<Waiting>,
+    peers: Published<Peers>,
+}
+
+/// A reward that waits to be forwarded.
+#[derive(Clone, Debug)]
+struct Waiting {
+    id: DecisionId,
+    forwarded: Forwarded,
+}
+
+/// What is known of the others.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Peers {
+    known: BTreeMap<Sender, Arc<Peer>>,
+    /// Those whose counters are ours by now.
+    adopted: BTreeSet<Sender>,
+    /// Those whose counters are somebody else's by now.
+    gone: BTreeSet<Sender>,
+}
+
+/// What is known of another process.
+#[derive(Debug)]
+struct Peer {
+    /// Its last delta, without what it forwarded.
+    delta: Delta,
+    /// The same by today's names.
+    estate: Estate,
+}
+
+impl Exchange {
+    pub(super) fn new(issuer: Issuer, heir: Option<u16>) -> Self {
+        let sender = Sender { replica: issuer.replica, incarnation: issuer.incarnation };
+        let (deltas, peers) = (AtomicU64::new(0), Published::empty());
+        Self { sender, life: 0, deltas, heir, outbox: Outbox::new(Vec::new()), peers }
+    }
+
+    fn peers(&self) -> Arc<Peers> {
+        self.peers.load().as_ref().map_or_else(Arc::default, Arc::clone)
+    }
+
+    /// Changes what is known of the others; whether there was something to change.
+    fn update(&self, change: impl Fn(&mut Peers) -> bool) -> bool {
+        loop {
+            let loaded = self.peers.load();
+            let mut peers = loaded.as_ref().map_or_else(Peers::default, |peers| Peers::clone(peers));
+            let changed = change(&mut peers);
+            if !changed || self.peers.replace_loaded(&loaded, Some(Arc::new(peers))) {
+                return changed;
+            }
+        }
+    }
+
+    /// Keeps a reward for the process that made the decision.
+    pub(super) fn forward(&self, decision: &Decision, forwarded: Forwarded) -> Result<(), RewardError> {
+        let full = |_| RewardError::OutboxFull { id: decision.id };
+        self.outbox.push(Waiting { id: decision.id, forwarded }).map_err(full)
+    }
+
+    /// What a snapshot remembers.
+    pub(super) fn record(&self) -> ExchangeRecord {
+        let peers = self.peers();
+        ExchangeRecord {
+            sender: self.sender,
+            life: self.life,
+            adopted: peers.adopted.iter().copied().collect(),
+            gone: peers.gone.iter().copied().collect(),
+            outbox: self.outbox.entries().into_iter().map(|waiting| waiting.forwarded).collect(),
+            peers: peers.known.values().map(|peer| peer.delta.clone()).collect(),
+        }
+    }
+}
+
+impl Peers {
+    /// The others' counters, by their owners.
+    pub(super) fn estates(&self) -> impl Iterator<Item = (Sender, &Estate)> {
+        self.known.iter().map(|(&sender, peer)| (sender, &peer.estate))
+    }
+
+    /// Learns what a delta tells, if it is news; whether it was.
+    fn learn(&mut self, peer: &Arc<Peer>) -> bool {
+        let delta = &peer.delta;
+        let known = self.known.get(&delta.sender).map(|known| known.delta.number);
+        let elsewhere = self.gone.contains(&delta.sender) || self.adopted.contains(&delta.sender);
+        if elsewhere || known.is_some_and(|known| known >= delta.number) {
+            return false;
+        }
+        for adopted in &delta.adopted {
+            self.known.remove(adopted);
+            self.gone.insert(*adopted);
+        }
+        self.known.insert(delta.sender, Arc::clone(peer));
+        true
+    }
+}
+
+impl Bandit {
+    /// What this process has to tell the others: all it has counted, and the rewards of theirs that came to it.
+    ///
+    /// May be taken as often as one likes, and while others select and reward. Its size is that of a snapshot.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError::NotReplicated`] unless the bandit was built [to exchange](crate::BanditBuilder::replicated).
+    pub fn delta(&self) -> Result<Delta, ExchangeError> {
+        let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
+        // The number before the counters: then the delta with the greater number holds all that others before it do.
+        let number = exchange.deltas.fetch_add(1, Ordering::AcqRel);
+        let outbox = exchange.outbox.entries().into_iter().map(|waiting| waiting.forwarded);
+        Ok(Delta {
+            version: Delta::VERSION,
+            sender: exchange.sender,
+            number: (exchange.life, number),
+            heir: exchange.heir,
+            adopted: exchange.peers().adopted.iter().copied().collect(),
+            outbox: outbox.collect(),
+            counted: self.own_snapshot(),
+        })
+    }
+
+    /// Takes in what another process tells: its counters, if they are newer than those known, and the rewards it
+    /// forwards of decisions that were made here, each counted once.
+    ///
+    /// In any order, any number of times, from any thread. A delta of our own changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError`]: a delta that does not fit, or is damaged; nothing has changed.
+    pub fn merge(&self, delta: &Delta) -> Result<Merged, ExchangeError> {
+        let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
+        if delta.version != Delta::VERSION {
+            return Err(ExchangeError::Version { version: delta.version });
+        }
+        let mut merged = Merged::default();
+        if delta.sender == exchange.sender {
+            return Ok(merged);
+        }
+        let peer = Arc::new(self.peer(delta).map_err(ExchangeError::Counted)?);
+        merged.newer = exchange.update(|peers| peers.learn(&peer));
+        for forwarded in &delta.outbox {
+            // Sealed under a key that we do not accept, or of names that are gone: not for us to count.
+            let Ok(decision) = self.parse(&forwarded.token) else { continue };
+            match self.knows(decision.id) {
+                false => {}
+                true if self.reward(&decision, Reward::new(forwarded.reward)).is_ok() => merged.counted += 1,
+                true => merged.refused += 1,
+            }
+        }
+        exchange.outbox.retain(|waiting| !delta.has_settled(waiting.id));
+        if merged.newer {
+            self.expire_plans();
+        }
+        Ok(merged)
+    }
+
+    /// Takes over the decisions and counters of a process that is gone for good, as its last merged delta tells of
+    /// them: from now on its rewards are counted here.
+    ///
+    /// Whoever is gone must stay so. It has to have named this replica for its [heir](crate::BanditBuilder::heir), so
+    /// that there is exactly one.
+    ///
+    /// # Errors
+    ///
+    /// [`ExchangeError`]: a replica never heard of, or one that named another heir; nothing has changed.
+    pub fn adopt(&mut self, replica: u16) -> Result<(), ExchangeError> {
+        let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
+        let known = exchange.peers();
+        let left: Vec<&Arc<Peer>> =
+            known.known.values().filter(|peer| peer.delta.sender.replica == replica).collect();
+        if left.is_empty() {
+            return Err(ExchangeError::UnknownReplica { replica });
+        }
+        let mut estates = Vec::new();
+        for peer in &left {
+            let heir = peer.delta.heir;
+            if heir != Some(self.issuer.replica) {
+                return Err(ExchangeError::NotTheHeir { replica, heir });
+            }
+            let estate = self.read_estate(&peer.delta.counted).map_err(ExchangeError::Counted)?;
+            self.check_room(&estate).map_err(ExchangeError::Counted)?;
+            estates.push(estate);
+        }
+
+        // From here on nothing can fail.
+        exchange.update(|peers| {
+            for peer in &left {
+                peers.known.remove(&peer.delta.sender);
+                peers.adopted.extend(peer.delta.adopted.iter().copied().chain([peer.delta.sender]));
+            }
+            true
+        });
+        estates.into_iter().for_each(|estate| self.take_over(estate));
+        if let Some(exchange) = &self.exchange {
+            for waiting in exchange.outbox.entries().iter().filter(|waiting| self.knows(waiting.id)) {
+                if let Ok(decision) = self.parse(&waiting.forwarded.token) {
+                    // Refused means counted before, or too late: settled either way.
+                    let _ = self.reward(&decision, Reward::new(waiting.forwarded.reward));
+                }
+            }
+            exchange.outbox.retain(|waiting| !self.knows(waiting.id));
+        }
+        self.expire_plans();
+        Ok(())
+    }
+
+    /// What is known of the others.
+    pub(super) fn peers(&self) -> Arc<Peers> {
+        self.exchange.as_ref().map_or_else(Arc::default, Exchange::peers)
+    }
+
+    /// The exchange where an earlier life has left it.
+    pub(super) fn resumed(&self, record: Option<&ExchangeRecord>) -> Result<Option<Exchange>, RestoreError> {
+        let (exchange, record) = match (&self.exchange, record) {
+            (None, None) => return Ok(None),
+            (Some(exchange), Some(record)) => (exchange, record),
+            // What the others know of us would be counted twice, or rewards that wait would be lost.
+            _ => return Err(RestoreError::Exchange),
+        };
+        let mut peers = Peers {
+            known: BTreeMap::new(),
+            adopted: record.adopted.iter().copied().collect(),
+            gone: record.gone.iter().copied().collect(),
+        };
+        for delta in &record.peers {
+            peers.known.insert(delta.sender, Arc::new(self.peer(delta)?));
+        }
+        // A token under a key that is not accepted any more, or of names that are gone, could be counted by nobody.
+        let outbox = record.outbox.iter().filter_map(|forwarded| {
+            let id = self.parse(&forwarded.token).ok()?.id;
+            Some(Waiting { id, forwarded: forwarded.clone() })
+        });
+        let published = Published::empty();
+        drop(published.replace(Some(Arc::new(peers))));
+        Ok(Some(Exchange {
+            sender: record.sender,
+            life: record.life.saturating_add(1),
+            deltas: AtomicU64::new(0),
+            heir: exchange.heir,
+            outbox: Outbox::new(outbox.collect()),
+            peers: published,
+        }))
+    }
+
+    fn peer(&self, delta: &Delta) -> Result<Peer, RestoreError> {
+        let estate = self.read_estate(&delta.counted)?;
+        Ok(Peer { delta: Delta { outbox: Vec::new(), ..delta.clone() }, estate })
+    }
+
+    /// Whether our counters have room for those of an estate.
+    fn check_room(&self, estate: &Estate) -> Result<(), RestoreError> {
+        for (segment, one) in estate.endless.each() {
+            let sum = self.cells.read(segment, one.arm).merge(one.statistics);
+            let (segment, arm) = (segment.get(), one.arm.get());
+            sum.map_err(|error| RestoreError::Statistics { segment, arm, error })?;
+        }
+        Ok(())
+    }
+
+    /// Makes all plans due, and computes those in use unless the host does.
+    pub(super) fn expire_plans(&self) {
+        for (segment, plans) in self.book.touched() {
+            plans.expire();
+            if self.refresh == Refresh::Inline {
+                self.refresh_segment(plans, segment);
+            }
+        }
+    }
+}
+
+impl Delta {
+    /// Whether the sender has counted or refused the reward of a decision for good.
+    fn has_settled(&self, id: DecisionId) -> bool {
+        let lives = self.counted.lives.iter();
+        let issuer = (id.issuer.replica, id.issuer.incarnation);
+        let mut lives = lives.filter(|life| (life.replica, life.incarnation) == issuer);
+        match lives.clone().find(|life| life.cohort == id.cohort.get()) {
+            Some(life) => {
+                let word = life.claimed.get((id.sequence / 64) as usize).copied().unwrap_or(0);
+                word >> (id.sequence % 64) & 1 == 1
+            }
+            // Its cohort is folded if that life goes on in later ones.
+            None => lives.any(|life| life.cohort > id.cohort.get()),
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Several processes, one portfolio: exactly once wherever a reward is delivered, the same statistics everywhere however
+//! the deltas travel, nobody's counters lost with a process that named its heir.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::bandit::RewardError;
+use tactful::delta::ExchangeError;
+use tactful::policy::Uniform;
+use tactful::snapshot::RestoreError;
+use tactful::time::Window;
+use tactful::{
+    ArmSpace, ArmStatistics, Bandit, Decision, Delta, Reward, SegmentId, Segments, Snapshot, Timestamp,
+};
+
+const DAY: u64 = 86_400_000;
+const SEGMENT: SegmentId = SegmentId::new(0);
+
+fn process(replica: u16, incarnation: u64, heir: Option<u16>, window: bool) -> Bandit {
+    let arms = ArmSpace::builder().dimension("channel", ["email", "sms", "letter"]).build().unwrap();
+    let mut builder = Bandit::builder(arms, Segments::single()).policy(Uniform).replica(replica);
+    if window {
+        let day = Duration::from_millis(DAY);
+        builder = builder.window(Window::new(3 * day, day).unwrap());
+    }
+    if let Some(heir) = heir {
+        builder = builder.heir(heir);
+    }
+    builder.incarnation(incarnation).replicated().build().unwrap()
+}
+
+fn send(bandit: &Bandit, count: usize, seed: u64) -> Vec<Decision> {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+    (0..count).map(|_| bandit.select(SEGMENT, &bandit.arms().all(), &mut rng).unwrap()).collect()
+}
+
+fn statistics(bandit: &Bandit) -> Vec<ArmStatistics> {
+    bandit.arms().iter().map(|arm| bandit.statistics(SEGMENT, arm.id())).collect()
+}
+
+fn sums(bandit: &Bandit) -> (u64, f64) {
+    statistics(bandit).iter().fold((0, 0.0), |(issued, sum), arm| (issued + arm.issued(), sum + arm.sum()))
+}
+
+/// Through text, as between processes.
+fn told(bandit: &Bandit) -> Delta {
+    serde_json::from_str(&serde_json::to_string(&bandit.delta().unwrap()).unwrap()).unwrap()
+}
+
+/// Everybody tells everybody, twice, so that what was forwarded is known to all.
+fn exchange(processes: &[&Bandit]) {
+    for _ in 0..3 {
+        let deltas: Vec<Delta> = processes.iter().map(|bandit| told(bandit)).collect();
+        for bandit in processes {
+            for delta in &deltas {
+                bandit.merge(delta).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reward_delivered_at_two_places_is_counted_exactly_once() {
+    for window in [false, true] {
+        let [a, b, c] = [1, 2, 3].map(|replica| process(replica, u64::from(replica), None, window));
+        for bandit in [&a, &b, &c] {
+            bandit.advance_to(Timestamp::from_millis(DAY)).unwrap();
+        }
+        let sent = send(&a, 10, 1);
+        // The same token at the two that did not make it, twice at one of them, and at home.
+        for (place, times) in [(&b, 2), (&c, 1), (&a, 1)] {
+            for _ in 0..times {
+                let decision = place.parse(sent[0].token()).unwrap();
+                place.reward(&decision, Reward::SUCCESS).unwrap();
+            }
+        }
+        c.reward(&c.parse(sent[1].token()).unwrap(), Reward::SUCCESS).unwrap();
+        assert_eq!(told(&b).forwarded(), 2);
+        exchange(&[&a, &b, &c]);
+        for bandit in [&a, &b, &c] {
+            assert_eq!(sums(bandit), (10, 2.0));
+            assert_eq!(told(bandit).forwarded(), 0, "what has arrived need not wait any longer");
+        }
+        assert_eq!(statistics(&a), statistics(&b));
+        assert!(matches!(a.reward(&sent[0], Reward::SUCCESS), Err(RewardError::AlreadyRewarded { .. })));
+    }
+}
+
+#[test]
+fn old_deltas_and_our_own_change_nothing() {
+    let [a, b] = [1, 2].map(|replica| process(replica, 7, None, false));
+    send(&a, 5, 1);
+    let old = told(&a);
+    send(&a, 5, 2);
+    let new = told(&a);
+    assert!(b.merge(&new).unwrap().newer);
+    assert!(!b.merge(&old).unwrap().newer);
+    assert!(!b.merge(&new).unwrap().newer);
+    assert_eq!(sums(&b), (10, 0.0));
+    assert!(!a.merge(&old).unwrap().newer);
+    assert_eq!(sums(&a), (10, 0.0));
+    let alone = Bandit::builder(a.arms().clone(), Segments::single()).build().unwrap();
+    assert_eq!(alone.delta().unwrap_err(), ExchangeError::NotReplicated);
+    assert_eq!(alone.merge(&new), Err(ExchangeError::NotReplicated));
+}
+
+#[test]
+fn the_heir_and_nobody_else_takes_over_what_a_lost_process_has_left() {
+    for window in [false, true] {
+        let mut a = process(1, 1, Some(2), window);
+        let mut b = process(2, 2, None, window);
+        let mut c = process(3, 3, Some(1), window);
+        for bandit in [&a, &b, &c] {
+            bandit.advance_to(Timestamp::from_millis(DAY)).unwrap();
+        }
+        let sent = [send(&a, 20, 1), send(&b, 20, 2), send(&c, 20, 3)];
+        a.reward(&sent[0][0], Reward::SUCCESS).unwrap();
+        exchange(&[&a, &b, &c]);
+        assert!(matches!(c.adopt(1), Err(ExchangeError::NotTheHeir { replica: 1, heir: Some(2) })));
+        assert!(matches!(a.adopt(9), Err(ExchangeError::UnknownReplica { replica: 9 })));
+
+        // Process 1 is gone; its rewards come to both others, some to both.
+        let last = told(&a);
+        drop(a);
+        for (decision, places) in
+            [(&sent[0][1], vec![&b]), (&sent[0][2], vec![&c]), (&sent[0][3], vec![&b, &c])]
+        {
+            for place in places {
+                place.reward(&place.parse(decision.token()).unwrap(), Reward::SUCCESS).unwrap();
+            }
+        }
+        b.adopt(1).unwrap();
+        assert!(matches!(b.adopt(1), Err(ExchangeError::UnknownReplica { .. })));
+        exchange(&[&b, &c]);
+        // Its last words arrive late, and find their place taken.
+        assert!(!b.merge(&last).unwrap().newer);
+        assert!(!c.merge(&last).unwrap().newer);
+        for bandit in [&b, &c] {
+            assert_eq!(sums(bandit), (60, 4.0), "window: {window}");
+        }
+        assert_eq!(statistics(&b), statistics(&c));
+        assert!(matches!(b.reward(&sent[0][0], Reward::SUCCESS), Err(RewardError::AlreadyRewarded { .. })));
+        b.reward(&sent[0][4], Reward::SUCCESS).unwrap();
+        exchange(&[&b, &c]);
+        assert_eq!((sums(&b), sums(&c)), ((60, 5.0), (60, 5.0)));
+    }
+}
+
+#[test]
+fn an_exchange_survives_a_restart() {
+    let [a, b] = [1, 2].map(|replica| process(replica, 1, None, true));
+    let sent = [send(&a, 10, 1), send(&b, 10, 2)];
+    exchange(&[&a, &b]);
+    a.reward(&a.parse(sent[1][0].token()).unwrap(), Reward::SUCCESS).unwrap();
+    let text = serde_json::to_string(&a.snapshot()).unwrap();
+    let snapshot: Snapshot = serde_json::from_str(&text).unwrap();
+    let before = sums(&a);
+    drop(a);
+
+    let mut alone = Bandit::builder(b.arms().clone(), Segments::single());
+    let day = Duration::from_millis(DAY);
+    alone = alone.window(Window::new(3 * day, day).unwrap()).policy(Uniform);
+    assert_eq!(alone.build().unwrap().restore(&snapshot), Err(RestoreError::Exchange));
+    let mut a = process(1, 99, None, true);
+    a.restore(&snapshot).unwrap();
+    assert_eq!(sums(&a), before);
+    send(&a, 5, 3);
+    a.reward(&sent[0][0], Reward::SUCCESS).unwrap();
+    exchange(&[&a, &b]);
+    assert_eq!(sums(&a), (25, 2.0));
+    assert_eq!(statistics(&a), statistics(&b));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Send(usize, u8),
+    Reward(u16, usize),
+    Tell(usize, usize),
+    Repeat(u16, usize),
+    Restart(usize),
+    Advance,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (0..3_usize, 1..4_u8).prop_map(|(process, count)| Step::Send(process, count)),
+        6 => (any::<u16>(), 0..3_usize).prop_map(|(which, place)| Step::Reward(which, place)),
+        4 => (0..3_usize, 0..3_usize).prop_map(|(from, to)| Step::Tell(from, to)),
+        2 => (any::<u16>(), 0..3_usize).prop_map(|(which, to)| Step::Repeat(which, to)),
+        1 => (0..3_usize).prop_map(Step::Restart),
+        1 => Just(Step::Advance),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn order_free_and_exactly_once_however_deltas_travel(
+        steps in prop::collection::vec(step(), 1..50),
+        window in any::<bool>(),
+    ) {
+        let mut life = 10;
+        let mut processes: Vec<Bandit> = (0..3).map(|n| process(n, u64::from(n), None, window)).collect();
+        let mut sent: Vec<Decision> = Vec::new();
+        let mut rewarded = std::collections::BTreeSet::new();
+        let mut deltas: Vec<Delta> = Vec::new();
+        let mut today = 0;
+        for step in steps {
+            match step {
+                Step::Send(at, count) => {
+                    let seed = sent.len() as u64;
+                    sent.extend(send(&processes[at], usize::from(count), seed));
+                }
+                Step::Reward(..) if sent.is_empty() => {}
+                Step::Reward(which, place) => {
+                    let decision = &sent[usize::from(which) % sent.len()];
+                    let place = &processes[place];
+                    let decision = place.parse(decision.token()).unwrap();
+                    match place.reward(&decision, Reward::SUCCESS) {
+                        Ok(()) => drop(rewarded.insert(decision.id())),
+                        Err(RewardError::AlreadyRewarded { .. }) => prop_assert!(rewarded.contains(&decision.id())),
+                        Err(other) => prop_assert!(false, "{other}"),
+                    }
+                }
+                Step::Tell(from, to) => {
+                    deltas.push(told(&processes[from]));
+                    processes[to].merge(&deltas[deltas.len() - 1]).unwrap();
+                }
+                Step::Repeat(..) if deltas.is_empty() => {}
+                Step::Repeat(which, to) => {
+                    let which = usize::from(which) % deltas.len();
+                    processes[to].merge(&deltas[which]).unwrap();
+                }
+                Step::Restart(which) => {
+                    let snapshot = processes[which].snapshot();
+                    life += 1;
+                    let mut next = process(which as u16, life, None, window);
+                    next.restore(&snapshot).unwrap();
+                    next.advance_to(Timestamp::from_millis(today * DAY / 8)).unwrap();
+                    processes[which] = next;
+                }
+                Step::Advance => {
+                    // Within the window throughout, so that nothing is late: every decision counts its reward.
+                    today = (today + 1).min(20);
+                    for bandit in &processes {
+                        bandit.advance_to(Timestamp::from_millis(today * DAY / 8)).unwrap();
+                    }
+                }
+            }
+        }
+        let all: Vec<&Bandit> = processes.iter().collect();
+        exchange(&all);
+        for bandit in all {
+            prop_assert_eq!(sums(bandit), (sent.len() as u64, rewarded.len() as f64));
+            prop_assert_eq!(statistics(bandit), statistics(&processes[0]));
+        }
+    }
+}
+
+#[test]
+fn hostile_deltas_are_refused_and_change_nothing() {
+    let [a, b] = [1, 2].map(|replica| process(replica, 1, None, true));
+    send(&a, 10, 1);
+    let text = serde_json::to_string(&told(&a)).unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+    let mut refused = 0;
+    for _ in 0..20_000 {
+        let mut bytes = text.clone().into_bytes();
+        for _ in 0..rng.random_range(1..4) {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] = *b"0123456789-\"{}[],:.ez".get(rng.random_range(0..21)).unwrap();
+        }
+        match serde_json::from_slice::<Delta>(&bytes) {
+            Err(_) => refused += 1,
+            Ok(delta) => {
+                let before = sums(&b);
+                if b.merge(&delta).is_err() {
+                    refused += 1;
+                    assert_eq!(sums(&b), before);
+                }
+            }
+        }
+    }
+    assert!(refused > 10_000, "{refused} of 20,000");
+}
