@@ -116,4 +116,9 @@ fn two_dozen_sets_in_turn_are_each_computed_once() {
     }
     assert_eq!(calls.load(Ordering::Relaxed), 24);
     assert_eq!(selector.cache_use(), CacheUse { hits: 2_376, misses: 24 });
+
+    // And each is replaced, wherever it lies.
+    let decision = bandit.select(EVERYONE, &sets[0], &mut rng).unwrap();
+    bandit.reward(&decision, Reward::SUCCESS).unwrap();
+    assert_eq!((bandit.refresh(), calls.load(Ordering::Relaxed)), (24, 48));
 }

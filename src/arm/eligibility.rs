@@ -267,3 +267,17 @@ operators! {
     BitOr bitor, BitOrAssign bitor_assign: |a, b| a | b;
     Sub sub, SubAssign sub_assign: |a, b| a & !b;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_at_once_as_one_by_one() {
+        let arms = ArmSpace::builder().dimension("arm", (0..200).map(|arm| arm.to_string())).build();
+        let arms = arms.unwrap_or_else(|error| panic!("{error}"));
+        for set in [arms.all(), arms.eligible(|arm| arm.id().index() != 70), arms.eligible(|_| false)] {
+            assert_eq!(set.to_vec(), set.iter().collect::<Vec<_>>());
+        }
+    }
+}

@@ -348,8 +348,13 @@ mod tests {
 
     #[test]
     fn columns_add_up_to_the_units_of_each_arm() {
-        let shares = [0.5, 0.0, 0.25, 0.125, 0.1, 1e-30, 0.025];
-        for exploration in [0.0, 1e-15, 0.01, 0.3, 1.0] {
+        // Some contend, one for too little to get a unit; and all contend.
+        let some = [0.5, 0.0, 0.25, 0.125, 0.1, 1e-30, 0.025];
+        let all = [0.5, 0.01, 0.25, 0.1, 0.09, 0.03, 0.02];
+        for (shares, exploration) in [some, all]
+            .into_iter()
+            .flat_map(|shares| [0.0, 1e-15, 0.01, 0.3, 1.0].map(|share| (shares, share)))
+        {
             let probabilities = Probabilities { uniform: 0.2, ..Probabilities::dense(&shares) };
             let table = Table::new(7, &probabilities, exploration);
             let units = add_up(&table, 7);

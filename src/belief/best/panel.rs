@@ -103,6 +103,7 @@ impl Panel {
         // Written anew for each block; out here, because the compiler would clear them each time.
         let mut factors = Factors { at_nodes: [[0.0; LANES]; NODES], left: [0.0; LANES] };
         for block in blocks {
+            #[expect(clippy::needless_range_loop, reason = "all arrays go by lane, whosever they are")]
             for l in 0..LANES {
                 let log_density = block.log_density[l] + log_half_width;
                 let density: [f64; NODES] = std::array::from_fn(|i| {
@@ -235,7 +236,7 @@ mod tests {
     fn factors_are_raised_to_the_size_of_their_class() {
         let mut factors = Factors { at_nodes: [[0.5; LANES]; NODES], left: [0.25; LANES] };
         factors.raise(&[1.0, 2.0, 5.0, 0.0], 5);
-        assert_eq!(factors.at_nodes, [[0.5, 0.25, 0.031_25, 1.0]; NODES]);
-        assert_eq!(factors.left, [0.25, 0.0625, 0.000_976_562_5, 1.0]);
+        let expected = ([[0.5, 0.25, 0.031_25, 1.0]; NODES], [0.25, 0.0625, 0.000_976_562_5, 1.0]);
+        assert_eq!((factors.at_nodes, factors.left), expected);
     }
 }

@@ -179,7 +179,7 @@ impl Waiting {
                 greatest[l] = if joins[l] > greatest[l] { joins[l] } else { greatest[l] };
             }
             // Most arms wait on, and come in fours that do.
-            if joins == [0.0; LANES] {
+            if !joins.iter().fold(false, |any, &n| any | (n > 0.0)) {
                 continue;
             }
             for (l, joins) in joins.iter().enumerate() {
