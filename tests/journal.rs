@@ -53,7 +53,12 @@ fn write(kind: RewardKind, rounds: u32, seed: u64) -> (Vec<u8>, Vec<Entry>) {
         };
         bandit.reward(&decision, reward).unwrap();
         journal.outcome(at, decision.id(), reward).unwrap();
-        expected.push(Entry::Outcome(tactful::journal::LoggedOutcome { id: decision.id(), at, reward }));
+        expected.push(Entry::Outcome(tactful::journal::LoggedOutcome {
+            id: decision.id(),
+            at,
+            chosen: None,
+            reward,
+        }));
     }
     (journal.into_inner(), expected)
 }
@@ -72,6 +77,22 @@ fn read(bytes: &[u8]) -> (Vec<Entry>, Option<JournalError>, Option<Torn>) {
         }
     }
     (entries, error, reader.torn())
+}
+
+/// The same header as version 1 wrote it.
+fn version_1(header: &[u8]) -> Vec<u8> {
+    let header = String::from_utf8(header.to_vec()).unwrap();
+    let bare = format!("{{{}", &header[35..]).replace("\"version\":2", "\"version\":1");
+    assert!(bare.starts_with(r#"{"type":"header","version":1"#));
+    bare.into_bytes()
+}
+
+/// A line of version 2 around what follows its first two fields; the checksum bit by bit, as its definition says.
+fn framed(rest: &str) -> Vec<u8> {
+    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+    let byte = |crc: u32, &byte: &u8| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc));
+    let crc = !rest.as_bytes().iter().fold(u32::MAX, byte);
+    format!("{{\"len\":\"{:08}\",\"crc\":\"{crc:08x}\",{rest}\n", rest.len()).into_bytes()
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -127,6 +148,7 @@ fn no_panic_and_a_line_number_for_damage_in_the_middle() {
         let expected = line as u64 + 1;
         assert!(matches!(error, Some(JournalError::Damaged { line, .. }) if line == expected), "{error:?}");
     }
+    let header = version_1(lines[0]);
     for reason in [
         r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":2,"arm":1,"propensity":0.5}"#,
         r#"{"type":"decision","id":"0.abcd.0.0","at":0,"segment":1,"arm":89,"propensity":0.5}"#,
@@ -144,18 +166,90 @@ fn no_panic_and_a_line_number_for_damage_in_the_middle() {
         r#"{"type":"eligible","digest":"0000000000000000","arms":"0-88"}"#,
         r#"{"type":"eligible","digest":"0000000000000000","arms":"5-3"}"#,
         r#"{"type":"eligible","digest":"0000000000000000","arms":"0-99999999"}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"segment":1,"reward":1}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"segment":1,"arm":89,"reward":1}"#,
+        r#"{"type":"outcome","id":"0.abcd.0.0","at":0,"space":"0000000000000000","reward":1}"#,
+        r#"{"type":"stage","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"stage":65536,"value":1}"#,
+        r#"{"type":"stage","id":"0.abcd.0.0","at":0,"segment":1,"arm":1,"stage":1,"value":1e999}"#,
+        r#"{"type":"cancel","id":"0.abcd.0.0","at":0,"segment":2,"arm":1}"#,
+        r#"{"type":"end","lines":0}"#,
+        r#"{"type":"end","lines":18446744073709551615}"#,
         r#"{"type":"header","version":1}"#,
         r#"{"type":"nonsense"}"#,
         "null",
         "",
     ] {
-        let text = [lines[0], reason.as_bytes(), b"\n"].concat();
-        let (entries, error, _) = read(&text);
-        assert!(
-            entries.is_empty() && matches!(error, Some(JournalError::Damaged { line: 2, .. })),
-            "{reason}: {error:?}"
-        );
+        // As a line of version 1, and of version 2 with the right length and checksum.
+        let bare = [&header, reason.as_bytes(), b"\n"].concat();
+        let framed = [lines[0], &framed(reason.strip_prefix('{').unwrap_or(reason))].concat();
+        for (text, first) in [(bare, header.len()), (framed, lines[0].len())] {
+            let (entries, error, _) = read(&text);
+            let place = |offset: u64| offset == first as u64;
+            assert!(
+                entries.is_empty()
+                    && matches!(error, Some(JournalError::Damaged { line: 2, offset, .. }) if place(offset)),
+                "{reason}: {error:?}"
+            );
+        }
     }
+}
+
+#[test]
+fn no_flipped_bit_alters_a_record_or_passes_for_a_torn_line() {
+    let (bytes, expected) = write(REAL, 4, 11);
+    let mut flipped = bytes.clone();
+    for bit in 0..bytes.len() * 8 {
+        flipped[bit / 8] ^= 1 << (bit % 8);
+        let (entries, error, torn) = read(&flipped);
+        assert!(error.is_some() && torn.is_none(), "bit {bit}: {torn:?}");
+        assert_eq!(entries[..], expected[..entries.len()], "bit {bit}");
+        flipped[bit / 8] ^= 1 << (bit % 8);
+    }
+}
+
+#[test]
+fn zeros_in_place_of_the_last_blocks_are_a_torn_end() {
+    let (bytes, expected) = write(RewardKind::Binary, 6, 12);
+    let header = bytes.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    let damaged = |error: &Option<JournalError>| matches!(error, Some(JournalError::Damaged { .. }));
+    for from in header..bytes.len() {
+        let mut zeroed = bytes.clone();
+        zeroed[from..].fill(0);
+        let (entries, error, torn) = read(&zeroed);
+        assert!(error.is_none() && torn.is_some(), "{from}: {error:?}");
+        assert_eq!(entries[..], expected[..entries.len()]);
+        // Before a good line they are damage.
+        zeroed[from..].copy_from_slice(&bytes[from..]);
+        zeroed[from] = 0;
+        let (_, error, torn) = read(&zeroed);
+        // (A line whose end is gone has run together with the last.)
+        let last = !bytes[..bytes.len() - 1].iter().skip(from + 1).any(|&byte| byte == b'\n');
+        assert!(if last { torn.is_some() } else { damaged(&error) }, "{from}: {error:?} {torn:?}");
+    }
+}
+
+#[test]
+fn a_journal_of_version_1_is_read_and_continued() {
+    let (bytes, expected) = write(REAL, 8, 13);
+    let mut lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    let mut old = version_1(lines.next().unwrap());
+    for line in lines {
+        old.push(b'{');
+        old.extend_from_slice(&line[35..]);
+    }
+    let (entries, error, torn) = read(&old);
+    assert!(error.is_none() && torn.is_none(), "{error:?}");
+    assert_eq!(entries, expected);
+    let (path, bandit) = (scratch("version-1"), bandit(REAL));
+    fs::write(&path, &old[..old.len() - 3]).unwrap();
+    let (mut journal, torn) =
+        JournalWriter::append(&path, bandit.arms(), bandit.segments(), bandit.reward_kind()).unwrap();
+    assert!(torn.is_some());
+    let Some(Entry::Outcome(last)) = expected.last() else { panic!("an outcome is last") };
+    journal.outcome(last.at, last.id, last.reward).unwrap();
+    journal.flush().unwrap();
+    assert_eq!(fs::read(&path).unwrap(), old, "the same line as before");
+    fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Logs from the crate's own journal: each decision joined with its outcome.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
+use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::fmt;
 use std::io::BufRead;
@@ -25,6 +25,10 @@ pub struct FromJournal {
     pub stray: usize,
     /// Outcomes of decisions that had one already; the first is the one that counts.
     pub repeated: usize,
+    /// Decisions that were withdrawn: nothing was sent, and they are left out.
+    pub cancelled: usize,
+    /// Outcomes that came in stages, which are not numbers yet; left out.
+    pub staged: usize,
     /// The last line, if it was torn off.
     pub torn: Option<Torn>,
 }
@@ -92,7 +96,8 @@ impl Log {
         let mut decisions: HashMap<DecisionId, usize> = HashMap::new();
         let mut rounds: Vec<Round> = Vec::new();
         let mut has_outcome: Vec<bool> = Vec::new();
-        let (mut stray, mut repeated) = (0, 0);
+        let (mut stray, mut repeated, mut staged) = (0, 0, 0);
+        let mut cancelled: HashSet<usize> = HashSet::new();
         while let Some(entry) = reader.next() {
             match entry.map_err(FromJournalError::Journal)? {
                 Entry::Decision(decision) => {
@@ -121,12 +126,20 @@ impl Log {
                         rounds[round].reward = outcome.reward;
                     }
                 },
+                Entry::Stage(_) => staged += 1,
+                Entry::Cancel(cancel) => match decisions.get(&cancel.id) {
+                    None => stray += 1,
+                    Some(&round) if has_outcome[round] => repeated += 1,
+                    Some(&round) => _ = cancelled.insert(round),
+                },
             }
         }
-        let pending = has_outcome.iter().filter(|&&has| !has).count();
+        // Withdrawn without an outcome: one that came nevertheless says that something was sent.
+        let cancelled = cancelled.into_iter().filter(|&round| !has_outcome[round]).count();
+        let pending = has_outcome.iter().filter(|&&has| !has).count() - cancelled;
         let complete = rounds.into_iter().zip(has_outcome).filter_map(|(round, has)| has.then_some(round));
         let (arms, segments) = (reader.arms().clone(), reader.segments().clone());
         let log = Self::new(arms, segments, reader.reward_kind(), complete).map_err(FromJournalError::Log)?;
-        Ok(FromJournal { log, pending, stray, repeated, torn: reader.torn() })
+        Ok(FromJournal { log, pending, stray, repeated, cancelled, staged, torn: reader.torn() })
     }
 }

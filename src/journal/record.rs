@@ -9,11 +9,11 @@ use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::time::Timestamp;
 
-/// The version this release writes and reads.
-pub(super) const VERSION: u32 = 1;
+/// The version this release writes. Version 1, which it reads too, had no frame around its lines.
+pub(super) const VERSION: u32 = 2;
 
-/// One line.
-#[derive(Debug, Serialize, Deserialize)]
+/// One line, but for its frame.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record<'a> {
     /// The names that the numbers below stand for.
@@ -39,8 +39,46 @@ pub(super) enum Record<'a> {
         #[serde(borrow)]
         id: Cow<'a, str>,
         at: Timestamp,
+        /// What the decision had chosen; both or neither.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        segment: Option<u32>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        arm: Option<u32>,
+        /// Fingerprint of the names that these are numbers of, where it is not the header's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        space: Option<Digest>,
         reward: f64,
     },
+    Stage {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+        at: Timestamp,
+        segment: u32,
+        arm: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        space: Option<Digest>,
+        stage: u16,
+        value: f64,
+    },
+    Cancel {
+        #[serde(borrow)]
+        id: Cow<'a, str>,
+        at: Timestamp,
+        segment: u32,
+        arm: u32,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        space: Option<Digest>,
+    },
+    /// The last line of a file that was closed: how many lines stand before it.
+    End { lines: u64 },
+}
+
+/// Writes a record as the rest of its line: without the brace that opens it, in whose place the frame stands.
+pub(super) fn write(line: &mut Vec<u8>, record: &Record<'_>) -> serde_json::Result<()> {
+    let start = line.len();
+    serde_json::to_writer(&mut *line, record)?;
+    line.remove(start);
+    Ok(())
 }
 
 /// A 64-bit digest as 16 hexadecimal digits, since JSON readers elsewhere round large numbers.

@@ -12,8 +12,9 @@ use crate::reward::{Reward, RewardKind};
 use crate::segment::Segments;
 use crate::time::Timestamp;
 
-use super::record::{Digest, Record, VERSION, ranges};
-use super::{JournalError, JournalReader, Torn};
+use super::event::{Event, What};
+use super::record::{self, Digest, Record, VERSION, ranges};
+use super::{JournalError, JournalReader, Torn, frame, text};
 
 /// Writes decisions and outcomes, a line each, to any sink. Wrap files in a `BufWriter`.
 ///
@@ -29,6 +30,8 @@ pub struct JournalWriter<W: Write> {
     reward: RewardKind,
     /// Sets that the file names already.
     sets: HashMap<u64, Eligibility>,
+    /// Whether lines have length and checksum: not where a journal of version 1 is continued.
+    framed: bool,
     /// The line in the making: one write per line.
     line: Vec<u8>,
     /// Whether a write has failed: the line may be torn, and nothing must be glued to it.
@@ -59,7 +62,16 @@ impl<W: Write> JournalWriter<W> {
 
     fn continued(sink: W, arms: &ArmSpace, segments: &Segments, reward: RewardKind) -> Self {
         let (arms, fingerprint) = (arms.fingerprint(), fingerprint(arms, segments));
-        Self { sink, arms, fingerprint, reward, sets: HashMap::new(), line: Vec::new(), broken: false }
+        Self {
+            sink,
+            arms,
+            fingerprint,
+            reward,
+            sets: HashMap::new(),
+            framed: true,
+            line: Vec::new(),
+            broken: false,
+        }
     }
 
     /// Writes a decision, and before it the set it was drawn from if that is new.
@@ -87,14 +99,10 @@ impl<W: Write> JournalWriter<W> {
             self.write(&Record::Eligible { digest: Digest(digest), arms: Cow::Owned(ranges(eligible)) })?;
             self.sets.insert(digest, eligible.clone());
         }
-        self.write(&Record::Decision {
-            id: Cow::Owned(decision.id().to_string()),
-            at,
-            segment: segment.get(),
-            arm: arm.get(),
-            propensity: decision.propensity(),
-            eligible: (!eligible.is_all()).then_some(Digest(digest)),
-        })
+        let what = What::Decision { units: decision.units, eligible: (!eligible.is_all()).then_some(digest) };
+        let event = Event { id: decision.id(), at, segment, arm, what };
+        let own = self.fingerprint;
+        self.line(|line| text::write_event(line, &event, own))
     }
 
     /// Writes the outcome of a decision.
@@ -106,7 +114,7 @@ impl<W: Write> JournalWriter<W> {
     pub fn outcome(&mut self, at: Timestamp, id: DecisionId, reward: Reward) -> Result<(), JournalError> {
         let value = reward.value();
         self.reward.quantity(reward).map_err(|_| JournalError::Reward { value })?;
-        self.write(&Record::Outcome { id: Cow::Owned(id.to_string()), at, reward: value })
+        self.line(|line| text::write_outcome(line, id, at, None, value))
     }
 
     /// Flushes the sink.
@@ -124,12 +132,25 @@ impl<W: Write> JournalWriter<W> {
     }
 
     fn write(&mut self, record: &Record<'_>) -> Result<(), JournalError> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, record).map_err(std::io::Error::from)?;
-        self.line.push(b'\n');
+        self.line(|line| record::write(line, record))
+    }
+
+    /// Writes a line, given by what stands behind its frame.
+    fn line(
+        &mut self,
+        rest: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>,
+    ) -> Result<(), JournalError> {
         if self.broken {
             return Err(JournalError::Broken);
         }
+        self.line.clear();
+        let written = if self.framed {
+            frame::write(&mut self.line, rest)
+        } else {
+            self.line.push(b'{');
+            rest(&mut self.line).map(|()| self.line.push(b'\n'))
+        };
+        written.map_err(std::io::Error::from)?;
         self.broken = true;
         self.sink.write_all(&self.line)?;
         self.broken = false;
@@ -161,12 +182,16 @@ impl JournalWriter<BufWriter<File>> {
             return Err(JournalError::OtherNames);
         }
         reader.by_ref().try_for_each(|entry| entry.map(drop))?;
-        let (torn, unterminated) = (reader.torn(), reader.is_unterminated());
+        let (torn, unterminated, framed) = (reader.torn(), reader.is_unterminated(), reader.is_framed());
+        if reader.is_closed() {
+            return Err(JournalError::Closed);
+        }
         if let Some(torn) = torn {
             file.set_len(torn.offset)?;
         }
         file.seek(SeekFrom::End(0))?;
         let mut writer = Self::continued(BufWriter::new(file), arms, segments, reward);
+        writer.framed = framed;
         if unterminated {
             writer.sink.write_all(b"\n")?;
         }

@@ -1,0 +1,90 @@
+//! What a journal tells, entry by entry.
+
+use crate::arm::{ArmId, Eligibility};
+use crate::decision::DecisionId;
+use crate::reward::Reward;
+use crate::segment::SegmentId;
+use crate::time::Timestamp;
+
+/// One entry of a journal.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Entry {
+    /// A decision was made.
+    Decision(LoggedDecision),
+    /// The outcome of a decision arrived.
+    Outcome(LoggedOutcome),
+    /// A piece of the outcome of a decision arrived.
+    Stage(LoggedStage),
+    /// A decision was withdrawn.
+    Cancel(LoggedCancel),
+}
+
+/// A decision as the journal tells of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoggedDecision {
+    /// Its identity.
+    pub id: DecisionId,
+    /// When it was made, by the host's time.
+    pub at: Timestamp,
+    /// The segment it was made for.
+    pub segment: SegmentId,
+    /// The arm that was drawn.
+    pub arm: ArmId,
+    /// The probability it was drawn with, in (0, 1].
+    pub propensity: f64,
+    /// The set it was drawn from.
+    pub eligible: Eligibility,
+}
+
+/// An outcome as the journal tells of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoggedOutcome {
+    /// The decision it belongs to.
+    pub id: DecisionId,
+    /// When it arrived, by the host's time.
+    pub at: Timestamp,
+    /// What the decision had chosen, where the journal says it here too (version 1 does not).
+    pub chosen: Option<Chosen>,
+    /// The reward.
+    pub reward: Reward,
+}
+
+/// A piece of an outcome as the journal tells of it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LoggedStage {
+    /// The decision it belongs to.
+    pub id: DecisionId,
+    /// When it arrived, by the host's time.
+    pub at: Timestamp,
+    /// What the decision had chosen.
+    pub chosen: Chosen,
+    /// Number of the stage.
+    pub stage: u16,
+    /// What came with it: an amount, or 1.
+    pub value: f64,
+}
+
+/// A withdrawal as the journal tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedCancel {
+    /// The decision that was withdrawn.
+    pub id: DecisionId,
+    /// When, by the host's time.
+    pub at: Timestamp,
+    /// What the decision had chosen.
+    pub chosen: Chosen,
+}
+
+/// What a decision had chosen, said again where something is told of it later: the decision itself may stand in a file
+/// that is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chosen {
+    /// The segment, by the names that `space` stands for.
+    pub segment: SegmentId,
+    /// The arm, likewise.
+    pub arm: ArmId,
+    /// Fingerprint of the arms and segments: [`JournalReader::fingerprint`](super::JournalReader::fingerprint), unless the decision was made by another
+    /// build.
+    pub space: u64,
+}
