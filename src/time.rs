@@ -154,9 +154,21 @@ impl Window {
         (instant.as_millis() % self.bucket) as f64 / self.bucket as f64
     }
 
+    /// An instant, or the last one of a bucket if that is earlier.
+    pub(crate) fn not_after(self, instant: Timestamp, bucket: u32) -> Timestamp {
+        let end = (u64::from(bucket) + 1).saturating_mul(self.bucket) - 1;
+        Timestamp(instant.0.min(end))
+    }
+
     /// A time in buckets.
     pub(crate) fn in_buckets(self, time: Duration) -> f64 {
         time.as_secs_f64() * 1000.0 / self.bucket as f64
+    }
+
+    /// The same with a bucket of grace more.
+    #[cfg(feature = "journal")]
+    pub(crate) fn with_a_bucket_more(self) -> Self {
+        Self { grace: self.grace + 1, ..self }
     }
 
     /// Whether counters by the buckets of the other can be read by ours.
@@ -167,7 +179,7 @@ impl Window {
     /// The same after a look at it, since it may come from anywhere.
     pub(crate) fn checked(self) -> Option<Self> {
         let lengths = 1..=Self::MAX_BUCKETS;
-        (self.bucket >= 1000 && lengths.contains(&self.length) && self.grace <= Self::MAX_BUCKETS)
+        (self.bucket >= 1000 && lengths.contains(&self.length) && self.grace <= Self::MAX_BUCKETS + 1)
             .then_some(self)
     }
 }

@@ -308,7 +308,9 @@ impl BanditBuilder {
                 window,
             };
             let ledger = Ledger::new(shape, issuer);
-            Waiting::new(ledger, self.pending, forgetting, groups, levels)
+            let mut waiting = Waiting::new(ledger, self.pending, forgetting, groups, levels);
+            waiting.delays_by = self.delays_by;
+            waiting
         });
         // Standings are of counters that are read where they are counted.
         let plain = waiting.is_none() && !self.replicated;
@@ -316,6 +318,8 @@ impl BanditBuilder {
         let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
         Ok(Bandit {
             clock: AtomicU64::new(0),
+            #[cfg(feature = "journal")]
+            journaling: None,
             exchange: self.replicated.then(|| Exchange::new(issuer, self.heir)),
             waiting,
             fingerprint: fingerprint(&self.arms, &self.segments),

@@ -3,17 +3,25 @@
 mod ancestor;
 mod builder;
 mod exchange;
+#[cfg(feature = "journal")]
+mod journaling;
 mod knowing;
 mod refreshing;
+#[cfg(feature = "journal")]
+mod replaying;
 mod restoring;
 mod rewarding;
 mod selecting;
 mod selector;
 mod snapshotting;
+#[cfg(not(feature = "journal"))]
+mod unrecorded;
 mod waiting;
 
 pub use builder::{BanditBuilder, BuildError};
 pub use refreshing::Refresh;
+#[cfg(feature = "journal")]
+pub use replaying::{Recovered, ReplayError};
 pub use rewarding::{ParseError, RewardError, SpaceError};
 pub use selecting::SelectError;
 pub use selector::{CacheUse, Selector};
@@ -77,6 +85,9 @@ pub struct Bandit {
     issuer: Issuer,
     /// The latest time the host told, in milliseconds.
     clock: AtomicU64,
+    /// Where what happens is recorded.
+    #[cfg(feature = "journal")]
+    journaling: Option<journaling::Journaling>,
     /// Where several processes serve one portfolio.
     exchange: Option<Exchange>,
     /// Where there is a window: cohorts, and all that is counted.

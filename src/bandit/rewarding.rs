@@ -6,9 +6,10 @@ use std::fmt;
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Token, TokenError};
 use crate::delta::Forwarded;
-use crate::reward::{Reward, RewardValueError};
+use crate::reward::{Quantity, Reward, RewardValueError};
 use crate::segment::SegmentId;
 use crate::statistics::{ClaimError, Cohort, CohortId};
+use crate::time::Timestamp;
 
 use super::{Bandit, Refresh};
 
@@ -105,6 +106,9 @@ pub enum RewardError {
     },
     /// The decision names an arm or a segment that is not there.
     Space(SpaceError),
+    /// The reward could not be recorded.
+    #[cfg(feature = "journal")]
+    Journal(crate::journal::ReserveError),
 }
 
 impl fmt::Display for RewardError {
@@ -120,7 +124,23 @@ impl fmt::Display for RewardError {
             }
             Self::UnknownCohort { id } => write!(f, "decision {id} belongs to an unknown cohort"),
             Self::Space(error) => error.fmt(f),
+            #[cfg(feature = "journal")]
+            Self::Journal(error) => error.fmt(f),
         }
+    }
+}
+
+#[cfg(feature = "journal")]
+impl From<crate::journal::ReserveError> for RewardError {
+    fn from(error: crate::journal::ReserveError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+#[cfg(not(feature = "journal"))]
+impl From<super::unrecorded::Never> for RewardError {
+    fn from(never: super::unrecorded::Never) -> Self {
+        match never {}
     }
 }
 
@@ -164,22 +184,66 @@ impl Bandit {
     ///
     /// [`RewardError`]: an inadmissible value, a second delivery, a decision this bandit knows nothing of.
     pub fn reward(&self, decision: &Decision, reward: Reward) -> Result<(), RewardError> {
+        let (quantity, place_of) = self.admit(decision, reward)?;
+        let place = self.reserve()?;
+        let at = self.count_reward(decision, reward, quantity, place_of, None)?;
+        place.outcome(at, decision, reward);
+        self.happened(place_of.0, place_of.1);
+        Ok(())
+    }
+
+    /// The same for a reward that came at an earlier time, which decides whether it was late. Nothing is recorded.
+    #[cfg(feature = "journal")]
+    pub(super) fn reward_at(
+        &self,
+        decision: &Decision,
+        reward: Reward,
+        at: Timestamp,
+    ) -> Result<(), RewardError> {
+        let (quantity, place_of) = self.admit(decision, reward)?;
+        self.count_reward(decision, reward, quantity, place_of, Some(at)).map(drop)
+    }
+
+    /// Checks a reward and finds where it belongs.
+    #[inline]
+    fn admit(
+        &self,
+        decision: &Decision,
+        reward: Reward,
+    ) -> Result<(Quantity, (SegmentId, ArmId)), RewardError> {
         let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
-        let (segment, arm) =
-            self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
+        let (fingerprint, segment, arm) = (decision.fingerprint, decision.segment, decision.arm);
+        Ok((quantity, self.locate(fingerprint, segment, arm).map_err(RewardError::Space)?))
+    }
+
+    /// Counts a reward that was admitted and says at what time: the time told, unless the cohorts have not come that far.
+    #[inline]
+    fn count_reward(
+        &self,
+        decision: &Decision,
+        reward: Reward,
+        quantity: Quantity,
+        (segment, arm): (SegmentId, ArmId),
+        at: Option<Timestamp>,
+    ) -> Result<Timestamp, RewardError> {
+        let now = at.unwrap_or_else(|| self.now());
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
             let token = decision.token().to_string();
-            return exchange.forward(decision, Forwarded { token, at: self.now(), reward: reward.value() });
+            exchange.forward(decision, Forwarded { token, at: now, reward: reward.value() })?;
+            return Ok(now);
         }
         match &self.waiting {
-            Some(waiting) => waiting.reward(self.issuer, decision.id, (segment, arm), quantity)?,
+            Some(waiting) => {
+                let bucket = at.map(|at| waiting.window().bucket_of(at).unwrap_or(u32::MAX));
+                let bucket = waiting.reward(self.issuer, decision.id, (segment, arm), quantity, bucket)?;
+                Ok(waiting.window().not_after(now, bucket))
+            }
             None => {
                 self.claim(decision.id)?;
                 self.cells.reward(segment, arm, quantity);
+                Ok(now)
             }
         }
-        self.happened(segment, arm);
-        Ok(())
     }
 
     /// Whether a decision was made here, now or in an earlier life, or by somebody whom we have adopted.

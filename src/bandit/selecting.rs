@@ -45,6 +45,9 @@ pub enum SelectError {
     },
     /// This life of the bandit has made 2⁴⁰ decisions.
     SequenceExhausted,
+    /// The decision could not be recorded.
+    #[cfg(feature = "journal")]
+    Journal(crate::journal::ReserveError),
 }
 
 impl fmt::Display for SelectError {
@@ -60,6 +63,8 @@ impl fmt::Display for SelectError {
             Self::CounterFull { segment, arm } => {
                 write!(f, "arm {arm} was selected as often in segment {segment} as can be counted")
             }
+            #[cfg(feature = "journal")]
+            Self::Journal(error) => error.fmt(f),
             Self::SequenceExhausted => {
                 f.write_str("no numbers are left for further decisions; start a new life")
             }
@@ -68,6 +73,20 @@ impl fmt::Display for SelectError {
 }
 
 impl Error for SelectError {}
+
+#[cfg(feature = "journal")]
+impl From<crate::journal::ReserveError> for SelectError {
+    fn from(error: crate::journal::ReserveError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+#[cfg(not(feature = "journal"))]
+impl From<super::unrecorded::Never> for SelectError {
+    fn from(never: super::unrecorded::Never) -> Self {
+        match never {}
+    }
+}
 
 impl Bandit {
     /// Selects one of the eligible arms for a customer of this segment.
@@ -114,6 +133,7 @@ impl Bandit {
         draw: impl FnOnce(&Plan) -> Drawn,
     ) -> Result<Decision, SelectError> {
         let plans = self.plans(segment, eligible)?;
+        let place = self.reserve()?;
         let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan));
         loop {
             let counted = match &self.waiting {
@@ -125,7 +145,10 @@ impl Bandit {
             };
             // A number that is lost to a full counter names a decision nobody has; that is no harm.
             match counted.ok_or(SelectError::SequenceExhausted)?? {
-                Some(decision) => return Ok(self.issued(plans, segment, decision)),
+                Some(decision) => {
+                    place.decision(self, &decision, eligible);
+                    return Ok(self.issued(plans, segment, decision));
+                }
                 // The cohort has closed since: this thread was stopped for longer than the window.
                 None => continue,
             }

@@ -100,6 +100,7 @@ impl<R: Rng> Selector<'_, R> {
             }
             None => self.ask(shelf, segment, eligible)?,
         };
+        let place = self.bandit.reserve()?;
         let drawn = {
             let Some(held) = &self.shelves[shelf][way] else {
                 unreachable!("at hand, or asked for just now")
@@ -110,6 +111,7 @@ impl<R: Rng> Selector<'_, R> {
         loop {
             let sequence = self.number()?;
             if let Some(decision) = self.bandit.count(self.cohort.as_deref(), segment, drawn, sequence)? {
+                place.decision(self.bandit, &decision, eligible);
                 let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, as above") };
                 return Ok(self.bandit.issued(held.plans, segment, decision));
             }

@@ -24,6 +24,7 @@ pub(super) struct Waiting {
     pub(super) pending: Pending,
     pub(super) forgetting: Forgetting,
     pub(super) groups: Groups,
+    pub(super) delays_by: DelaysBy,
     /// The names of the groups.
     pub(super) levels: Vec<String>,
     /// Earlier lives that a snapshot told of.
@@ -140,17 +141,9 @@ impl Waiting {
         let past = BTreeSet::new();
         let zero = || AtomicU64::new(0);
         let laws = Published::empty();
-        let waiting = Self {
-            ledger,
-            pending,
-            forgetting,
-            groups,
-            levels,
-            past,
-            laws,
-            refused: zero(),
-            corrected: zero(),
-        };
+        let (refused, corrected, delays_by) = (zero(), zero(), DelaysBy::default());
+        let waiting =
+            Self { ledger, pending, forgetting, groups, delays_by, levels, past, laws, refused, corrected };
         waiting.learn_delays();
         waiting
     }
@@ -194,27 +187,34 @@ impl Waiting {
         self.ledger.shape().default
     }
 
-    /// Counts the reward of a decision in its cohort.
+    /// Counts the reward of a decision in its cohort, as of a bucket of time, and says which: the present one, or an earlier
+    /// one that a record tells of.
     pub(super) fn reward(
         &self,
         own: Issuer,
         id: DecisionId,
         (segment, arm): (SegmentId, ArmId),
         quantity: Quantity,
-    ) -> Result<(), RewardError> {
+        at: Option<u32>,
+    ) -> Result<u32, RewardError> {
         self.ledger.with(|state| {
+            let now = at.unwrap_or(state.now);
+            if at.is_some() && self.ledger.is_over(id.cohort, now) {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                return Err(RewardError::Late { id });
+            }
             let entry = self.claim(state, own, id)?;
             self.late_if_sealed(id, entry.cells.reward(segment, arm, quantity))?;
-            let closed = state.is_closed(id.cohort, self.window());
+            let closed = id.cohort.is_closed(now, self.window());
             if closed {
                 // Relaxed: a figure for people.
                 self.corrected.fetch_add(1, Ordering::Relaxed);
             }
             if quantity != self.default_reward() && !closed {
-                let delay = state.now.saturating_sub(id.cohort.bucket()) as usize;
+                let delay = now.saturating_sub(id.cohort.bucket()) as usize;
                 entry.delays.add(self.groups.of(segment, arm), delay, 1);
             }
-            Ok(())
+            Ok(now)
         })
     }
 
@@ -331,6 +331,15 @@ impl Bandit {
     ///
     /// [`RewardError`], as for a reward: nothing has changed.
     pub fn cancel(&self, decision: &Decision) -> Result<(), RewardError> {
+        let place = self.reserve()?;
+        let (segment, arm) = self.withdraw(decision)?;
+        place.cancel(self.now(), decision);
+        self.happened(segment, arm);
+        Ok(())
+    }
+
+    /// Takes a decision back, unrecorded.
+    pub(super) fn withdraw(&self, decision: &Decision) -> Result<(SegmentId, ArmId), RewardError> {
         let (segment, arm) =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
         match &self.waiting {
@@ -340,8 +349,7 @@ impl Bandit {
                 self.cells.withdraw(segment, arm);
             }
         }
-        self.happened(segment, arm);
-        Ok(())
+        Ok((segment, arm))
     }
 
     /// Changes what is forgotten, from the next plans on: the counters have forgotten nothing.

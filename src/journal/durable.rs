@@ -72,6 +72,7 @@ pub struct JournalSettings {
     sync: SyncWhen,
     file_bytes: u64,
     queue: usize,
+    back_pressure: bool,
 }
 
 /// A record's number within this life of the journal.
@@ -128,7 +129,7 @@ impl JournalSettings {
     /// A sync in every flush, files of 64 MiB, room for 65,536 records.
     #[must_use]
     pub const fn new() -> Self {
-        Self { sync: SyncWhen::EveryFlush, file_bytes: 1 << 26, queue: 1 << 16 }
+        Self { sync: SyncWhen::EveryFlush, file_bytes: 1 << 26, queue: 1 << 16, back_pressure: false }
     }
 
     /// When to wait for the disk.
@@ -144,6 +145,18 @@ impl JournalSettings {
     pub const fn file_bytes(mut self, bytes: u64) -> Self {
         self.file_bytes = bytes;
         self
+    }
+
+    /// That a bandit which finds the queue full flushes it, or waits while another thread does, instead of refusing: the
+    /// one case in which selecting and rewarding wait. Default: it refuses.
+    #[must_use]
+    pub const fn back_pressure(mut self) -> Self {
+        self.back_pressure = true;
+        self
+    }
+
+    pub(crate) const fn has_back_pressure(&self) -> bool {
+        self.back_pressure
     }
 
     /// The number of records that can wait to be flushed, rounded up to a power of two. Each takes 72 bytes.
@@ -258,6 +271,12 @@ impl DurableJournal {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken.load(Ordering::Relaxed)
+    }
+
+    /// The last record that a place was taken for; `None` before the first.
+    #[must_use]
+    pub fn last_recorded(&self) -> Option<Recorded> {
+        self.queue.reserved().checked_sub(1).map(Recorded)
     }
 
     /// The number of records that the queue holds, those that are reserved included.

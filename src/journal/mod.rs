@@ -61,6 +61,8 @@ pub enum JournalError {
         /// What it said.
         error: io::Error,
     },
+    /// The bandit keeps no journal.
+    None,
     /// An earlier write failed, so the last line may be torn; open the journal again.
     Broken,
     /// A line that is not the last cannot be read, or says something impossible.
@@ -112,6 +114,7 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { error } => error.fmt(f),
+            Self::None => f.write_str("the bandit keeps no journal"),
             Self::Broken => f.write_str("an earlier write to the journal failed; open it again"),
             Self::Damaged { line, reason, .. } => write!(f, "line {line}: {reason}"),
             Self::Closed => f.write_str("the journal was closed, so nothing is added to it"),

@@ -30,7 +30,7 @@ type Upper = Directory<Lower, FAN>;
 
 /// One bit per decision.
 #[derive(Debug)]
-pub(super) struct Claims {
+pub(crate) struct Claims {
     root: SetOnce<Directory<Upper, ROOT>>,
 }
 
@@ -47,13 +47,13 @@ impl<T, const N: usize> Directory<T, N> {
 }
 
 impl Claims {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { root: SetOnce::new() }
     }
 
     /// Whether this call was the first for this decision, among all threads.
     #[inline]
-    pub(super) fn claim(&self, sequence: u64) -> bool {
+    pub(crate) fn claim(&self, sequence: u64) -> bool {
         let bit = 1 << (sequence & 63);
         // AcqRel: the claim comes before the addition it allows (Release for who copies cells before bits), and
         // after whatever an earlier claimer of the same word published.

@@ -9,6 +9,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use crate::sync::{AtomicU64, Ordering};
+use crate::time::Window;
 
 use super::claims::{Claims, SEQUENCE_BITS};
 
@@ -33,6 +34,11 @@ impl CohortId {
     /// The bucket of time it belongs to, unless it is the one that never closes.
     pub(crate) const fn bucket(self) -> u32 {
         self.0.saturating_sub(1)
+    }
+
+    /// Whether its window is over at a bucket of time.
+    pub(crate) fn is_closed(self, now: u32, window: Window) -> bool {
+        u64::from(now) >= u64::from(self.bucket()) + window.delays() as u64
     }
 
     /// The number.
@@ -116,6 +122,12 @@ impl Cohort {
     /// How many decisions have been numbered, or may be by the holders of blocks.
     pub(crate) fn issued(&self) -> u64 {
         self.sequence.0.load(Ordering::Relaxed).min(Self::CAPACITY)
+    }
+
+    /// Takes note of a number that an earlier life has given to a decision.
+    #[cfg(feature = "journal")]
+    pub(crate) fn note(&self, sequence: u64) {
+        self.sequence.0.fetch_max((sequence + 1).min(Self::CAPACITY), Ordering::Relaxed);
     }
 
     /// Claims a decision for its one reward.

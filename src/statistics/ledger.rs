@@ -103,7 +103,7 @@ impl State {
 
     /// Whether the window of a cohort is over, so that what has not returned is the default reward.
     pub(crate) fn is_closed(&self, id: CohortId, window: Window) -> bool {
-        u64::from(self.now) >= u64::from(id.bucket()) + window.delays() as u64
+        id.is_closed(self.now, window)
     }
 }
 
@@ -184,7 +184,7 @@ impl Ledger {
     }
 
     /// Whether a cohort's time is over, the time of grace included.
-    fn is_over(&self, id: CohortId, now: u32) -> bool {
+    pub(crate) fn is_over(&self, id: CohortId, now: u32) -> bool {
         let end = u64::from(id.bucket()) + self.shape.window.delays() as u64 + self.shape.window.grace();
         u64::from(now) >= end
     }

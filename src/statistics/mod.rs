@@ -19,6 +19,8 @@ mod table;
 
 pub use cohort::CohortId;
 
+#[cfg(feature = "journal")]
+pub(crate) use claims::Claims;
 pub(crate) use cohort::{ClaimError, Cohort};
 pub(crate) use history::Layer;
 pub(crate) use ledger::{Entry, Ledger, Shape, State};

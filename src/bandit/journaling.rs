@@ -1,0 +1,156 @@
+//! A bandit that keeps a journal: a place for the record first, then the change, then the record.
+//!
+//! Whatever cannot be recorded does not happen. What happened is recorded before the caller learns of it, so that the
+//! record of a reward never comes before that of its decision.
+
+use crate::arm::Eligibility;
+use crate::decision::Decision;
+use crate::journal::{Compacted, Durable};
+use crate::journal::{DurableJournal, JournalError, Recorded, ReserveError, Reserved};
+use crate::reward::Reward;
+use crate::snapshot::RestoreError;
+use crate::time::Timestamp;
+
+use super::Bandit;
+use super::replaying::{Replay, ReplayError};
+
+/// A place in the journal, where there is one.
+#[derive(Debug)]
+pub(super) struct Place<'a>(Option<Reserved<'a>>);
+
+/// The journal of a bandit, and what it does when the queue is full.
+#[derive(Debug)]
+pub(super) struct Journaling {
+    pub(super) journal: DurableJournal,
+    /// Whether a call that finds the queue full flushes it, instead of failing.
+    pub(super) back_pressure: bool,
+}
+
+impl Place<'_> {
+    #[inline]
+    pub(super) fn decision(self, bandit: &Bandit, decision: &Decision, eligible: &Eligibility) {
+        if let Some(place) = self.0 {
+            let recorded = place.decision(bandit.now(), decision, eligible);
+            debug_assert!(recorded.is_ok(), "decision and set are this bandit's: {recorded:?}");
+        }
+    }
+
+    #[inline]
+    pub(super) fn outcome(self, at: Timestamp, decision: &Decision, reward: Reward) {
+        if let Some(place) = self.0 {
+            let recorded = place.outcome(at, decision, reward);
+            debug_assert!(recorded.is_ok(), "the reward was admissible: {recorded:?}");
+        }
+    }
+
+    pub(super) fn cancel(self, at: Timestamp, decision: &Decision) {
+        if let Some(place) = self.0 {
+            place.cancel(at, decision);
+        }
+    }
+}
+
+impl Bandit {
+    /// A place for a record of what is about to happen.
+    #[inline]
+    pub(super) fn reserve(&self) -> Result<Place<'_>, ReserveError> {
+        match &self.journaling {
+            None => Ok(Place(None)),
+            Some(journaling) => journaling.reserve(self).map(|place| Place(Some(place))),
+        }
+    }
+
+    /// How many records were put into the journal so far, as the position of the last: at least that of whatever this
+    /// thread has done. It is acknowledged once [`Durable::covers`] it. `None` without a journal, or without a record.
+    #[must_use]
+    pub fn recorded(&self) -> Option<Recorded> {
+        self.journaling.as_ref()?.journal.last_recorded()
+    }
+
+    /// Writes what was recorded before this call to the journal's files, syncs them when that is due, and says how far
+    /// the journal is durable: what it covers outlasts a crash.
+    ///
+    /// Called by a thread of the host's, or by whoever finds it due. One thread writes at a time; any other is told at
+    /// once how far it is. Nobody who selects or rewards waits for it.
+    ///
+    /// # Errors
+    ///
+    /// [`JournalError`]: the storage failed, now or before; [`JournalError::None`] without a journal.
+    pub fn flush(&self) -> Result<Durable, JournalError> {
+        self.journal()?.flush(self.now())
+    }
+
+    /// Folds the closed files of the journal into a snapshot and removes what is no longer needed; `None` if there was
+    /// nothing to fold. Never looks at the counters in use, so it holds nobody up; takes as long as recovering would.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]: damage in a file, or a failing storage.
+    pub fn compact(&self) -> Result<Option<Compacted>, ReplayError> {
+        let journal = self.journal().map_err(ReplayError::Journal)?;
+        journal.rotate(self.now()).map_err(ReplayError::Journal)?;
+        journal.compact(|before, files| {
+            let mut folded = self.blank();
+            if let Some(before) = &before {
+                folded.restore(before).map_err(ReplayError::Restore)?;
+            }
+            let mut replay = Replay::new(&mut folded);
+            files.replay(|names, entry| replay.take(names, entry))?;
+            replay.finish();
+            folded.folded_snapshot(self).ok_or(ReplayError::Restore(RestoreError::Empty))
+        })
+    }
+
+    /// A bandit with the same names and settings that knows nothing, to fold a journal in.
+    fn blank(&self) -> Bandit {
+        let mut builder = Bandit::builder(self.arms.clone(), self.segments.clone()).reward(self.reward);
+        builder = builder.policy(crate::policy::Uniform).replica(self.issuer.replica);
+        let mut keys = self.keys.clone();
+        builder = builder.token_key(keys.current);
+        for key in keys.accepted.drain(..) {
+            builder = builder.accept_key(key);
+        }
+        if self.exchange.is_some() {
+            builder = builder.replicated();
+        }
+        if let Some(waiting) = &self.waiting {
+            // A record of a cohort that was about to close may stand in the next file.
+            builder =
+                builder.window(waiting.window().with_a_bucket_more()).delays_by(waiting.delays_by.clone());
+            let scaled = waiting.default_reward().get() as f64 / crate::reward::Quantity::ONE as f64;
+            builder = builder.default_reward(Reward::new(self.reward.unscale(scaled)));
+        }
+        match builder.build() {
+            Ok(bandit) => bandit,
+            Err(error) => unreachable!("the settings of a bandit that was built: {error}"),
+        }
+    }
+
+    fn journal(&self) -> Result<&DurableJournal, JournalError> {
+        self.journaling.as_ref().map(|journaling| &journaling.journal).ok_or(JournalError::None)
+    }
+}
+
+impl Journaling {
+    #[inline]
+    fn reserve(&self, bandit: &Bandit) -> Result<Reserved<'_>, ReserveError> {
+        match self.journal.reserve() {
+            Err(ReserveError::Full { .. }) if self.back_pressure => self.wait_for_room(bandit),
+            reserved => reserved,
+        }
+    }
+
+    /// Makes room by flushing, or waits while somebody else does.
+    #[cold]
+    fn wait_for_room(&self, bandit: &Bandit) -> Result<Reserved<'_>, ReserveError> {
+        loop {
+            if self.journal.flush(bandit.now()).is_err() {
+                return Err(ReserveError::Broken);
+            }
+            match self.journal.reserve() {
+                Err(ReserveError::Full { .. }) => std::thread::yield_now(),
+                reserved => return reserved,
+            }
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! Replaying a journal: the same exactly-once path that the events have taken, in any order, however often.
+//!
+//! Decisions are counted as they come, each once; outcomes and withdrawals are kept until all decisions are there. Whether
+//! an outcome was in time is judged by the time that its record carries.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use crate::arm::ArmId;
+use crate::decision::{Decision, DecisionId, fingerprint};
+use crate::journal::{
+    Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
+};
+use crate::reward::{Reward, RewardKind};
+use crate::segment::SegmentId;
+use crate::snapshot::{RestoreError, Restored, Snapshot};
+use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
+use crate::time::Timestamp;
+
+use super::ancestor::Ancestor;
+use super::journaling::Journaling;
+use super::{Bandit, BanditBuilder, BuildError};
+
+/// What was found when a bandit was opened.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// How the names of the snapshot fit today's, if there was one.
+    pub snapshot: Option<Restored>,
+    /// Newer snapshots that are not valid and were passed over, and why.
+    pub invalid_snapshots: Vec<(String, StoredSnapshotError)>,
+    /// Decisions of the journal that the snapshot does not cover.
+    pub decisions: u64,
+    /// Outcomes and withdrawals likewise.
+    pub outcomes: u64,
+    /// Events of arms or segments that do not exist any more.
+    pub vanished: u64,
+    /// Events that could not be counted: a second time, or too late for a window that is shorter now.
+    pub refused: u64,
+    /// The end of the last file, if it was torn: it was cut off.
+    pub torn: Option<(String, Torn)>,
+}
+
+/// Why a bandit is not opened, or its journal not folded.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ReplayError {
+    /// The journal is damaged, or the storage failed.
+    Journal(JournalError),
+    /// The snapshot does not fit.
+    Restore(RestoreError),
+    /// The settings cannot be.
+    Build(BuildError),
+    /// The journal holds rewards of another kind or range.
+    RewardKind {
+        /// The kind in the journal.
+        journal: RewardKind,
+        /// The kind of the bandit.
+        bandit: RewardKind,
+    },
+}
+
+impl fmt::Display for ReplayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Journal(error) => error.fmt(f),
+            Self::Restore(error) => error.fmt(f),
+            Self::Build(error) => error.fmt(f),
+            Self::RewardKind { journal, bandit } => {
+                write!(f, "the journal holds rewards {journal:?}, the bandit takes {bandit:?}")
+            }
+        }
+    }
+}
+
+impl Error for ReplayError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Journal(error) => Some(error),
+            Self::Restore(error) => Some(error),
+            Self::Build(error) => Some(error),
+            Self::RewardKind { .. } => None,
+        }
+    }
+}
+
+impl From<JournalError> for ReplayError {
+    fn from(error: JournalError) -> Self {
+        Self::Journal(error)
+    }
+}
+
+/// A replay under way.
+pub(super) struct Replay<'a> {
+    bandit: &'a mut Bandit,
+    recovered: Recovered,
+    /// The decisions seen, a bit each.
+    seen: BTreeMap<(Issuer, CohortId), Claims>,
+    /// Names of the files, by fingerprint.
+    names: BTreeMap<u64, Ancestor>,
+    /// What came of decisions; `None` for a withdrawal.
+    outcomes: Vec<(DecisionId, Timestamp, Chosen, Option<Reward>)>,
+    latest: Timestamp,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(bandit: &'a mut Bandit) -> Self {
+        let latest = bandit.now();
+        Self {
+            bandit,
+            recovered: Recovered::default(),
+            seen: BTreeMap::new(),
+            names: BTreeMap::new(),
+            outcomes: Vec::new(),
+            latest,
+        }
+    }
+
+    /// Takes an entry in.
+    pub(super) fn take(&mut self, names: &Names, entry: Entry) -> Result<(), ReplayError> {
+        let (journal, bandit) = (names.reward_kind(), self.bandit.reward_kind());
+        if journal != bandit {
+            return Err(ReplayError::RewardKind { journal, bandit });
+        }
+        let space = names.fingerprint();
+        if space != self.bandit.fingerprint && !self.names.contains_key(&space) {
+            let ancestor = Ancestor::new(names.arms(), names.segments(), self.bandit);
+            debug_assert_eq!(fingerprint(names.arms(), names.segments()), space);
+            self.names.insert(space, ancestor);
+        }
+        match entry {
+            Entry::Decision(decision) => {
+                self.latest = self.latest.max(decision.at);
+                let chosen = Chosen { segment: decision.segment, arm: decision.arm, space };
+                self.decision(decision.id, chosen);
+            }
+            Entry::Outcome(outcome) => {
+                self.latest = self.latest.max(outcome.at);
+                match outcome.chosen {
+                    Some(chosen) => {
+                        self.outcomes.push((outcome.id, outcome.at, chosen, Some(outcome.reward)));
+                    }
+                    // Of the first format, whose outcomes do not say what had been chosen.
+                    None => self.recovered.refused += 1,
+                }
+            }
+            Entry::Cancel(cancel) => {
+                self.latest = self.latest.max(cancel.at);
+                self.outcomes.push((cancel.id, cancel.at, cancel.chosen, None));
+            }
+            Entry::Stage(stage) => {
+                self.latest = self.latest.max(stage.at);
+                self.recovered.refused += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a decision, once.
+    fn decision(&mut self, id: DecisionId, chosen: Chosen) {
+        if !self.seen.entry((id.issuer, id.cohort)).or_insert_with(Claims::new).claim(id.sequence) {
+            return;
+        }
+        self.recovered.decisions += 1;
+        let (segment, arm) = match self.locate(chosen) {
+            Some(now) => now,
+            None => {
+                self.recovered.vanished += 1;
+                return;
+            }
+        };
+        let bandit = &mut *self.bandit;
+        let counted = match &mut bandit.waiting {
+            None if id.cohort == CohortId::OPEN_ENDED => {
+                bandit.past.entry(id.issuer).or_insert_with(Cohort::new).note(id.sequence);
+                bandit.cells.issue(segment, arm).is_ok()
+            }
+            Some(waiting) if id.cohort != CohortId::OPEN_ENDED => {
+                waiting.past.insert(id.issuer);
+                if waiting.ledger.with(|state| state.find(id.issuer, id.cohort).is_none()) {
+                    let entry = Open::new(waiting.ledger.shape(), id.issuer, id.cohort, Cohort::new());
+                    let now = waiting.ledger.with(|state| state.now);
+                    waiting.ledger.absorb(now, vec![entry], Vec::new());
+                }
+                waiting.ledger.with(|state| {
+                    state.find(id.issuer, id.cohort).is_some_and(|entry| {
+                        entry.cohort.note(id.sequence);
+                        entry.cells.issue(segment, arm).is_ok()
+                    })
+                })
+            }
+            _ => false,
+        };
+        self.recovered.refused += u64::from(!counted);
+    }
+
+    /// Today's numbers of what a decision had chosen.
+    fn locate(&self, chosen: Chosen) -> Option<(SegmentId, ArmId)> {
+        match self.names.get(&chosen.space) {
+            Some(ancestor) => ancestor.translate(chosen.segment, chosen.arm).ok(),
+            None => self.bandit.locate(chosen.space, chosen.segment, chosen.arm).ok(),
+        }
+    }
+
+    /// Counts what came of the decisions.
+    fn settle(&mut self) {
+        for (id, at, chosen, reward) in std::mem::take(&mut self.outcomes) {
+            self.recovered.outcomes += 1;
+            let Some((segment, arm)) = self.locate(chosen) else {
+                self.recovered.vanished += 1;
+                continue;
+            };
+            let bandit = &*self.bandit;
+            let decision = Decision {
+                id,
+                segment,
+                arm,
+                // Of no use for a reward; the journal has it with the decision.
+                units: 1,
+                fingerprint: bandit.fingerprint,
+                key: bandit.keys.current,
+            };
+            let told = match reward {
+                Some(reward) => bandit.reward_at(&decision, reward, at),
+                None => bandit.withdraw(&decision).map(drop),
+            };
+            self.recovered.refused += u64::from(told.is_err());
+        }
+    }
+
+    /// Counts what is left, and moves on to the time of the last record.
+    pub(super) fn finish(mut self) -> Recovered {
+        self.settle();
+        // A record that carries an impossible time was none of ours.
+        let _ = self.bandit.advance_to(self.latest);
+        self.recovered
+    }
+}
+
+impl BanditBuilder {
+    /// Builds the bandit with a journal in this storage: takes up what an earlier life has left there, the newest valid
+    /// snapshot and the journal since, and records from now on every decision, reward and withdrawal.
+    ///
+    /// A torn end of the last file is cut off and reported. Decisions of the lives before can be rewarded.
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError`]: settings that cannot be, a damaged journal (it says where), a snapshot that does not fit, a failing
+    /// storage.
+    ///
+    /// ```
+    /// # use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    /// use tactful::journal::{Directory, JournalSettings};
+    /// use tactful::{ArmSpace, Bandit, Reward, SegmentId, Segments};
+    ///
+    /// # let path = std::env::temp_dir().join(format!("tactful-open-{}", std::process::id()));
+    /// let open = || {
+    ///     let arms = ArmSpace::builder().dimension("template", ["friendly", "firm"]).build().expect("two names");
+    ///     let bandit = Bandit::builder(arms, Segments::single());
+    ///     bandit.open(Directory::open(&path).expect("a directory"), JournalSettings::default())
+    /// };
+    /// let (bandit, _) = open()?;
+    /// # let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    /// let decision = bandit.select(SegmentId::new(0), &bandit.arms().all(), &mut rng)?;
+    /// bandit.reward(&decision, Reward::SUCCESS)?;
+    /// let position = bandit.recorded().expect("two records");
+    /// assert!(bandit.flush()?.covers(position)); // acknowledged
+    /// drop(bandit);
+    ///
+    /// let (bandit, recovered) = open()?; // after a crash
+    /// assert_eq!((recovered.decisions, recovered.outcomes), (1, 1));
+    /// assert_eq!(bandit.statistics(SegmentId::new(0), decision.arm()).sum(), 1.0);
+    /// # std::fs::remove_dir_all(&path)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(
+        self,
+        storage: impl Storage + 'static,
+        settings: JournalSettings,
+    ) -> Result<(Bandit, Recovered), ReplayError> {
+        let back_pressure = settings.has_back_pressure();
+        let mut bandit = self.build().map_err(ReplayError::Build)?;
+        let mut recovery = Recovery::begin(storage)?;
+        let snapshot = recovery.snapshot().map(|snapshot| bandit.restore(snapshot)).transpose();
+        let snapshot = snapshot.map_err(ReplayError::Restore)?;
+        let mut replay = Replay::new(&mut bandit);
+        recovery.replay(|names, entry| replay.take(names, entry))?;
+        let recovered = replay.finish();
+        let recovered = Recovered {
+            snapshot,
+            invalid_snapshots: recovery.invalid_snapshots().to_vec(),
+            torn: recovery.torn(),
+            ..recovered
+        };
+        // Plans made meanwhile know nothing of what came after them.
+        bandit.book = bandit.empty_book();
+        let (arms, segments) = (bandit.arms.clone(), bandit.segments.clone());
+        let journal = recovery.start(arms, segments, bandit.reward, settings)?;
+        bandit.journaling = Some(Journaling { journal, back_pressure });
+        Ok((bandit, recovered))
+    }
+}
+
+impl Bandit {
+    /// What was folded, as a snapshot that goes on from the same lives: without that of the fold itself.
+    pub(super) fn folded_snapshot(&self, of: &Bandit) -> Option<Snapshot> {
+        let mut snapshot = self.snapshot();
+        let own = (self.issuer.replica, self.issuer.incarnation);
+        snapshot.lives.retain(|life| (life.replica, life.incarnation) != own);
+        if let (Some(record), Some(exchange)) = (&mut snapshot.exchange, &of.exchange) {
+            record.sender = exchange.sender;
+        }
+        (!snapshot.lives.is_empty()).then_some(snapshot)
+    }
+}

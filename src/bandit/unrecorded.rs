@@ -1,0 +1,31 @@
+//! A bandit without the feature `journal`: nothing is recorded.
+
+use crate::arm::Eligibility;
+use crate::decision::Decision;
+use crate::reward::Reward;
+use crate::time::Timestamp;
+
+use super::Bandit;
+
+/// No place in no journal.
+pub(super) struct Place;
+
+/// What cannot happen.
+pub(super) enum Never {}
+
+impl Place {
+    #[inline]
+    pub(super) fn decision(self, _: &Bandit, _: &Decision, _: &Eligibility) {}
+
+    #[inline]
+    pub(super) fn outcome(self, _: Timestamp, _: &Decision, _: Reward) {}
+
+    pub(super) fn cancel(self, _: Timestamp, _: &Decision) {}
+}
+
+impl Bandit {
+    #[inline]
+    pub(super) fn reserve(&self) -> Result<Place, Never> {
+        Ok(Place)
+    }
+}
