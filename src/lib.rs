@@ -34,9 +34,9 @@
 //! ```text
 //! outcome ─► statistics ─► beliefs ─► policy ─► plan ─► decision ─► (host sends; waits) ─► outcome
 //!            integer       posterior  beliefs   sparse   arm, token,                          │
-//!            counters      per arm    to prob-  table,   propensity ─► journal ◄──────────────┘
-//!                ▲                    abilities immutable                 │
-//!                └── snapshot · restore                        replay · estimators
+//!            counters,     per arm    to prob-  table,   propensity ─► journal ◄──────────────┘
+//!            by cohort        ▲       abilities immutable                 │
+//!                └── snapshot · restore · merge                replay · estimators
 //! ```
 //!
 //! Each stage is a module, and the modules below stand in the order of the flow. Between the counters at the start
@@ -53,14 +53,14 @@
 //! - *Order-free*: the same outcomes in any order on any number of threads give the same statistics, bit for bit.
 //! - *No panic on data*: NaN, unknown ids, empty sets, damaged tokens and hostile files come back as typed errors,
 //!   and leave the state as it was. (Misspelt names *in the program* panic, with the known names.)
+//! - *Nothing lost*: what the journal has reported durable is there after a kill or a crash at any byte.
 //! - *Reproducible*: same seed, same calls, same decisions, on every platform.
 //!
 //! # What it is not
 //!
 //! No service, no storage, no clock, no threads, no network: the host has those. No guard of consent or contact
 //! rules: the host says which arms are eligible, and the crate keeps to it. No long-term planner: each message is
-//! judged by its own reward. Rewards that have not come are not yet corrected for; the host reports a failure when it
-//! gives up waiting.
+//! judged by its own reward.
 
 #![warn(clippy::unwrap_used, clippy::float_cmp)]
 

@@ -1,6 +1,7 @@
 //! Lock-free: a thread parked before any one of its atomic operations keeps no other from selecting or rewarding.
 //!
-//! Run by `RUSTFLAGS="--cfg pause" cargo test --release --no-default-features --test lock_free`. In that build every
+//! Run by `RUSTFLAGS="--cfg pause" cargo test --release --no-default-features --features journal --test lock_free`. In
+//! that build every
 //! atomic operation, every read or filling of a set-once slot and every load or store of a published plan is a point
 //! where a thread can be parked (inside the latter two the crates arc-swap and once_cell answer for themselves). Each
 //! scenario is run once per operation of the parked thread. While it is parked, another thread does a fixed amount of
@@ -318,6 +319,88 @@ fn lock_free_two_parked_threads_hold_up_no_third() {
     );
     assert_eq!(outer, Other::Finished);
     assert_eq!(totals(&bandit), (2 + IN_ITS_WAY, 1 + IN_ITS_WAY));
+}
+
+#[cfg(feature = "journal")]
+mod recording {
+    use std::io::{self, Read};
+
+    use tactful::Timestamp;
+    use tactful::journal::{DurableJournal, Growing, JournalSettings, Recovery, Storage};
+
+    use super::*;
+
+    /// A disk without memory.
+    #[derive(Debug)]
+    struct Nowhere;
+
+    impl Storage for Nowhere {
+        fn list(&self) -> io::Result<Vec<String>> {
+            Ok(Vec::new())
+        }
+        fn read(&self, _: &str) -> io::Result<Box<dyn Read>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        fn create(&self, _: &str) -> io::Result<Box<dyn Growing>> {
+            Ok(Box::new(Self))
+        }
+        fn rename(&self, _: &str, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+        fn remove(&self, _: &str) -> io::Result<()> {
+            Ok(())
+        }
+        fn sync_directory(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Growing for Nowhere {
+        fn append(&mut self, _: &[u8]) -> io::Result<()> {
+            Ok(())
+        }
+        fn sync(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Records two decisions of two sets and an outcome, one place given back between, and flushes: with so small files
+    /// that every flush begins one.
+    fn record(journal: &DurableJournal, (sets, decisions): &([Eligibility; 2], [Decision; 2])) {
+        let now = Timestamp::default();
+        for (set, decision) in sets.iter().zip(decisions) {
+            journal.reserve().unwrap().decision(now, decision, set).unwrap();
+            drop(journal.reserve().unwrap());
+        }
+        journal.reserve().unwrap().outcome(now, &decisions[0], Reward::SUCCESS).unwrap();
+        journal.flush(now).unwrap();
+    }
+
+    #[test]
+    fn lock_free_recording_and_flushing() {
+        let bandit = thompson();
+        let sets = [bandit.arms().all(), without_first(&bandit)];
+        let decisions = [0, 1].map(|set| select(&bandit, 0, &sets[set], &mut rng()));
+        let drawn = (sets, decisions);
+        for operation in 0.. {
+            let (arms, segments) = (bandit.arms().clone(), bandit.segments().clone());
+            let recovery = Recovery::begin(Nowhere).unwrap();
+            // Room for what both threads record, also if nothing can be flushed meanwhile.
+            let settings = JournalSettings::new().queue(16).file_bytes(100);
+            let journal = recovery.start(arms, segments, bandit.reward_kind(), settings).unwrap();
+            let both = |journal: &DurableJournal| record(journal, &drawn);
+            let other = park(&journal, operation, both, both, PATIENCE);
+            let now = Timestamp::default();
+            let last = journal.reserve().unwrap().cancel(now, &drawn.1[0]);
+            assert!(journal.flush(now).unwrap().covers(last), "parked before operation {operation}");
+            if other == Other::NeverParked {
+                // Eight for each of five places, and the flush's own.
+                assert!(operation >= 60, "only {operation} operations seen");
+                return;
+            }
+            assert_eq!(other, Other::Finished, "held up by a thread parked before its operation {operation}");
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! that calls it meanwhile is told at once how far the journal is durable. A record is *acknowledged* once
 //! [`Durable::covers`] it: it outlasts a crash of the machine (or of the process only, with [`SyncWhen::Never`]).
 //!
+//! Records that nobody has flushed when the journal is dropped are lost, like those of a killed process.
+//!
 //! After a failed write or sync nothing is known of the bytes before it, and trying again would tell lies (a file system
 //! may report a failed sync once and succeed after that, with the data gone). So the journal is then broken: every
 //! further call says so, and [`Recovery`](super::Recovery) finds out what there is.
@@ -256,7 +258,8 @@ impl DurableJournal {
     pub fn rotate(&self, now: Timestamp) -> Result<Durable, JournalError> {
         self.write(|writing| {
             self.drain(writing, now, true)?;
-            self.next_file(writing, now)
+            // A file that holds only its header is as good as a new one.
+            if writing.lines > 1 { self.next_file(writing, now) } else { Ok(()) }
         })
     }
 
@@ -279,11 +282,12 @@ impl DurableJournal {
         self.queue.reserved().checked_sub(1).map(Recorded)
     }
 
-    /// The number of records that the queue holds, those that are reserved included.
+    /// The number of records that are not durable yet, places that are reserved included.
     #[must_use]
-    pub fn waiting(&self) -> u64 {
-        // Written is at least durable, so this is rather too many.
-        self.queue.reserved().saturating_sub(self.durable.load(Ordering::Relaxed)).min(self.queue.length())
+    pub fn pending(&self) -> u64 {
+        // Durable first: the other only grows, so that the difference is none too small.
+        let Durable(durable) = self.durable();
+        self.queue.reserved() - durable
     }
 
     /// The number of the file that is being written; files below are closed.

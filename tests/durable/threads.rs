@@ -110,7 +110,7 @@ fn a_place_held_back_holds_back_the_mark_and_nobody_else() {
     // One slot was freed; then the ring has come round to the one that is held.
     let last = record(&journal, &script.steps[7]).unwrap();
     assert_eq!(journal.reserve().unwrap_err(), ReserveError::Full { records: 8 });
-    assert_eq!(journal.waiting(), 8);
+    assert_eq!(journal.pending(), 8);
     drop(held);
     assert!(journal.flush(NOW).unwrap().covers(last));
     assert!(record(&journal, &script.steps[8]).is_some());
