@@ -25,7 +25,7 @@ pub(crate) enum Step {
 
 impl Script {
     pub(crate) fn new(decisions: u64, seed: u64) -> Self {
-        let arms = ArmSpace::builder().dimension("arm", (0..70).map(|arm| format!("{arm}"))).build().unwrap();
+        let arms = ArmSpace::builder().dimension("arm", (0..20).map(|arm| format!("{arm}"))).build().unwrap();
         let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
         let bandit = Bandit::builder(arms, segments).incarnation(0xABCD).build().unwrap();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
