@@ -135,68 +135,71 @@ impl Bandit {
         let plans = self.plans(segment, eligible)?;
         let place = self.reserve()?;
         let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan));
-        loop {
-            let counted = match &self.waiting {
-                None => self.cohort.number().map(|sequence| self.count(None, segment, drawn, sequence)),
+        let (sequence, counted) = loop {
+            let numbered = match &self.waiting {
+                None => self.cohort.number().map(|sequence| (sequence, self.count(None, segment, drawn.arm))),
                 Some(waiting) => waiting.ledger.with(|state| {
                     let entry = state.current();
-                    entry.cohort.number().map(|sequence| self.count(Some(entry), segment, drawn, sequence))
+                    let sequence = entry.cohort.number()?;
+                    Some((sequence, self.count(Some(entry), segment, drawn.arm)))
                 }),
             };
             // A number that is lost to a full counter names a decision nobody has; that is no harm.
-            match counted.ok_or(SelectError::SequenceExhausted)?? {
-                Some(decision) => {
-                    place.decision(self, &decision, eligible);
-                    return Ok(self.issued(plans, segment, decision));
-                }
-                // The cohort has closed since: this thread was stopped for longer than the window.
-                None => continue,
+            let (sequence, counted) = numbered.ok_or(SelectError::SequenceExhausted)?;
+            // Sealed: this thread was stopped for longer than the window, and decisions go elsewhere by now.
+            if counted != Err(Refused::Sealed) {
+                break (sequence, counted);
             }
-        }
+        };
+        let cohort = counted.map_err(|_| SelectError::CounterFull { segment, arm: drawn.arm })?;
+        let decision = self.decision(segment, drawn, cohort, sequence);
+        place.decision(self, &decision, eligible);
+        self.issued(plans, segment, drawn.arm);
+        Ok(decision)
     }
 
-    /// Counts what was drawn, in this cohort where there is a window, and makes a decision of it; `None` if the cohort
-    /// is closed.
+    /// Counts a decision for an arm, in this cohort where there is a window.
     #[inline]
     pub(super) fn count(
         &self,
         entry: Option<&Entry>,
         segment: SegmentId,
-        drawn: Drawn,
-        sequence: u64,
-    ) -> Result<Option<Decision>, SelectError> {
-        let full = SelectError::CounterFull { segment, arm: drawn.arm };
-        let cohort = match entry {
-            None => {
-                self.cells.issue(segment, drawn.arm).map_err(|_| full)?;
-                CohortId::OPEN_ENDED
-            }
-            Some(entry) => match entry.cells.issue(segment, drawn.arm) {
-                Ok(()) => entry.id,
-                Err(Refused::Full) => return Err(full),
-                Err(Refused::Sealed) => return Ok(None),
+        arm: ArmId,
+    ) -> Result<CohortId, Refused> {
+        match entry {
+            None => match self.cells.issue(segment, arm) {
+                Ok(()) => Ok(CohortId::OPEN_ENDED),
+                Err(_) => Err(Refused::Full),
             },
-        };
-        Ok(Some(Decision {
+            Some(entry) => entry.cells.issue(segment, arm).map(|()| entry.id),
+        }
+    }
+
+    /// What was drawn, as a decision of this number.
+    #[inline]
+    pub(super) fn decision(
+        &self,
+        segment: SegmentId,
+        drawn: Drawn,
+        cohort: CohortId,
+        sequence: u64,
+    ) -> Decision {
+        Decision {
             id: DecisionId { issuer: self.issuer, cohort, sequence },
             segment,
             arm: drawn.arm,
             units: drawn.units,
             fingerprint: self.fingerprint,
             key: self.keys.current,
-        }))
+        }
     }
 
     /// Notes that a decision was counted, where the policy observes that.
     #[inline]
-    pub(super) fn issued(&self, plans: &SegmentPlans, segment: SegmentId, decision: Decision) -> Decision {
-        if self.observes == Observes::Selections
-            && plans.event_of(decision.arm)
-            && self.refresh == Refresh::Inline
-        {
+    pub(super) fn issued(&self, plans: &SegmentPlans, segment: SegmentId, arm: ArmId) {
+        if self.observes == Observes::Selections && plans.event_of(arm) && self.refresh == Refresh::Inline {
             self.refresh_segment(plans, segment);
         }
-        decision
     }
 
     /// The plans of a segment, once segment and set are known to be this bandit's and not empty.

@@ -8,7 +8,7 @@ use crate::arm::Eligibility;
 use crate::decision::Decision;
 use crate::plan::{Plan, SegmentPlans};
 use crate::segment::SegmentId;
-use crate::statistics::Entry;
+use crate::statistics::{Entry, Refused};
 use crate::sync::Arc;
 
 use super::{Bandit, SelectError};
@@ -101,23 +101,23 @@ impl<R: Rng> Selector<'_, R> {
             None => self.ask(shelf, segment, eligible)?,
         };
         let place = self.bandit.reserve()?;
-        let drawn = {
-            let Some(held) = &self.shelves[shelf][way] else {
-                unreachable!("at hand, or asked for just now")
-            };
-            held.plan.touch();
-            held.plan.at(self.rng.next_u64())
-        };
-        loop {
+        let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, or asked for just now") };
+        let plans = held.plans;
+        held.plan.touch();
+        let drawn = held.plan.at(self.rng.next_u64());
+        let (sequence, counted) = loop {
             let sequence = self.number()?;
-            if let Some(decision) = self.bandit.count(self.cohort.as_deref(), segment, drawn, sequence)? {
-                place.decision(self.bandit, &decision, eligible);
-                let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, as above") };
-                return Ok(self.bandit.issued(held.plans, segment, decision));
+            match self.bandit.count(self.cohort.as_deref(), segment, drawn.arm) {
+                // This thread was stopped for longer than the window, and decisions go elsewhere by now.
+                Err(Refused::Sealed) => self.numbers = 0..0,
+                counted => break (sequence, counted),
             }
-            // Closed since: this thread was stopped for longer than the window.
-            self.numbers = 0..0;
-        }
+        };
+        let Ok(cohort) = counted else { return Err(SelectError::CounterFull { segment, arm: drawn.arm }) };
+        let decision = self.bandit.decision(segment, drawn, cohort, sequence);
+        place.decision(self.bandit, &decision, eligible);
+        self.bandit.issued(plans, segment, drawn.arm);
+        Ok(decision)
     }
 
     /// A number for a decision, of the cohort that decisions go to now.

@@ -3,7 +3,7 @@
 //! Recording ([`reserve`](DurableJournal::reserve), then one of the methods of [`Reserved`]) costs no system call and
 //! never waits. [`flush`](DurableJournal::flush) writes what the queue holds; one thread does at a time, and any other
 //! that calls it meanwhile is told at once how far the journal is durable. A record is *acknowledged* once
-//! [`Durable::covers`] it: it outlasts a crash of the machine (or of the process only, with [`SyncWhen::Never`]).
+//! [`Durable::covers`] it: it outlasts a crash of the machine (or of the process only, with [`SyncWhen::Never`](super::SyncWhen::Never)).
 //!
 //! Records that nobody has flushed when the journal is dropped are lost, like those of a killed process.
 //!
@@ -26,8 +26,9 @@ use crate::time::Timestamp;
 use super::event::{Event, What};
 use super::files::{self, Names};
 use super::queue::{self, Consumer, Queue, Taken};
-use super::record::{self, Digest, Record, VERSION, ranges};
+use super::record::{self, Digest, Record, ranges};
 use super::sets::{Known, Sets};
+use super::settings::{JournalSettings, SyncWhen};
 use super::storage::{Growing, Storage};
 use super::{JournalError, frame, text};
 
@@ -51,30 +52,6 @@ pub struct DurableJournal {
     writing: Mutex<Writing>,
     /// Likewise.
     pub(super) compacting: Mutex<()>,
-}
-
-/// When the journal waits for the disk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SyncWhen {
-    /// In every flush that has written something.
-    #[default]
-    EveryFlush,
-    /// In a flush with which so many records have been written since the last time.
-    Records(u64),
-    /// In a flush so many milliseconds of the host's time after the last time.
-    Millis(u64),
-    /// At the end of each file only. A record then counts as durable once the operating system has it.
-    Never,
-}
-
-/// How a journal is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JournalSettings {
-    sync: SyncWhen,
-    file_bytes: u64,
-    queue: usize,
-    back_pressure: bool,
 }
 
 /// A record's number within this life of the journal.
@@ -121,54 +98,6 @@ impl fmt::Display for ReserveError {
 
 impl Error for ReserveError {}
 
-impl Default for JournalSettings {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl JournalSettings {
-    /// A sync in every flush, files of 64 MiB, room for 65,536 records.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { sync: SyncWhen::EveryFlush, file_bytes: 1 << 26, queue: 1 << 16, back_pressure: false }
-    }
-
-    /// When to wait for the disk.
-    #[must_use]
-    pub const fn sync(mut self, when: SyncWhen) -> Self {
-        self.sync = when;
-        self
-    }
-
-    /// The size in bytes at which a file is closed and the next begun. (Also when the sets of arms that it names take as
-    /// much memory.)
-    #[must_use]
-    pub const fn file_bytes(mut self, bytes: u64) -> Self {
-        self.file_bytes = bytes;
-        self
-    }
-
-    /// That a bandit which finds the queue full flushes it, or waits while another thread does, instead of refusing: the
-    /// one case in which selecting and rewarding wait. Default: it refuses.
-    #[must_use]
-    pub const fn back_pressure(mut self) -> Self {
-        self.back_pressure = true;
-        self
-    }
-
-    pub(crate) const fn has_back_pressure(&self) -> bool {
-        self.back_pressure
-    }
-
-    /// The number of records that can wait to be flushed, rounded up to a power of two. Each takes 72 bytes.
-    #[must_use]
-    pub const fn queue(mut self, records: usize) -> Self {
-        self.queue = records;
-        self
-    }
-}
-
 impl Durable {
     /// Whether this record is durable: whether it is acknowledged.
     #[must_use]
@@ -187,7 +116,7 @@ impl DurableJournal {
     ) -> Result<Self, JournalError> {
         names.reward_kind().validate().map_err(|_| JournalError::OtherNames)?;
         let (queue, consumer) = Queue::new(settings.queue);
-        let (file, bytes) = begin(&*storage, &names, number)?;
+        let (file, bytes) = files::begin(&*storage, &names, number)?;
         let writing = Writing {
             consumer,
             file,
@@ -369,7 +298,7 @@ impl DurableJournal {
         writing.sync(now)?;
         self.acknowledge(writing);
         let number = self.file() + 1;
-        (writing.file, writing.bytes) = begin(&*self.storage, &self.names, number)?;
+        (writing.file, writing.bytes) = files::begin(&*self.storage, &self.names, number)?;
         writing.lines = 1;
         writing.sets.next_file(&self.known, writing.consumer.position() + self.queue.length());
         // Release: see `file`.
@@ -381,20 +310,6 @@ impl DurableJournal {
         // Release: see `durable`.
         self.durable.store(writing.consumer.position(), Ordering::Release);
     }
-}
-
-/// Makes a journal file with its header; returns its size.
-fn begin(storage: &dyn Storage, names: &Names, number: u64) -> Result<(Box<dyn Growing>, u64), JournalError> {
-    let header = Record::Header {
-        version: VERSION,
-        arms: Cow::Borrowed(names.arms()),
-        segments: Cow::Borrowed(names.segments()),
-        reward: names.reward_kind(),
-    };
-    let mut line = Vec::new();
-    frame::write(&mut line, |line| record::write(line, &header)).map_err(io::Error::from)?;
-    let file = files::install(storage, &files::journal(number), |file| file.append(&line))?;
-    Ok((file, line.len() as u64))
 }
 
 /// What the one thread that writes has in its hands.

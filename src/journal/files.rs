@@ -1,5 +1,6 @@
 //! The files of a journal: how they are named, how one comes into being whole, how one is read through.
 
+use std::borrow::Cow;
 use std::io::{self, BufReader};
 
 use crate::arm::ArmSpace;
@@ -7,8 +8,9 @@ use crate::decision::fingerprint;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 
+use super::record::{self, Record, VERSION};
 use super::storage::{Growing, Storage};
-use super::{Entry, JournalError, JournalReader, Torn};
+use super::{Entry, JournalError, JournalReader, Torn, frame};
 
 /// What the numbers of a journal file stand for.
 #[derive(Clone, Debug)]
@@ -113,6 +115,24 @@ pub(super) fn install(
     storage.rename(&part, name)?;
     storage.sync_directory()?;
     Ok(file)
+}
+
+/// Makes a journal file with its header; returns its size.
+pub(super) fn begin(
+    storage: &dyn Storage,
+    names: &Names,
+    number: u64,
+) -> Result<(Box<dyn Growing>, u64), JournalError> {
+    let header = Record::Header {
+        version: VERSION,
+        arms: Cow::Borrowed(names.arms()),
+        segments: Cow::Borrowed(names.segments()),
+        reward: names.reward_kind(),
+    };
+    let mut line = Vec::new();
+    frame::write(&mut line, |line| record::write(line, &header)).map_err(io::Error::from)?;
+    let file = install(storage, &journal(number), |file| file.append(&line))?;
+    Ok((file, line.len() as u64))
 }
 
 /// What reading a file through has found.

@@ -3,10 +3,10 @@
 //! What production writes is what the data scientist reads: one object a line, the names in the first.
 //!
 //! ```text
-//! {"len":"00000125","crc":"b5e0a1c4","type":"header","version":2,"arms":{"dimensions":[["channel",["email","sms"]]]},"segments":{"attributes":[]},"reward":{"kind":"binary"}}
-//! {"len":"00000056","crc":"5f0d2c77","type":"eligible","digest":"c2b1c3d7a9ef0011","arms":"0"}
-//! {"len":"00000119","crc":"9a31e08b","type":"decision","id":"0.1f.0.0","at":1700000000000,"segment":0,"arm":0,"propensity":1.0,"eligible":"c2b1c3d7a9ef0011"}
-//! {"len":"00000084","crc":"07c6d3f2","type":"outcome","id":"0.1f.0.0","at":1700500000000,"segment":0,"arm":0,"reward":1.0}
+//! {"len":"00000136","crc":"75774a6b","type":"header","version":2,"arms":{"dimensions":[["channel",["email","sms"]]]},"segments":{"attributes":[]},"reward":{"kind":"binary"}}
+//! {"len":"00000057","crc":"e92cc95e","type":"eligible","digest":"c2b1c3d7a9ef0011","arms":"0"}
+//! {"len":"00000120","crc":"66017735","type":"decision","id":"0.1f.0.0","at":1700000000000,"segment":0,"arm":0,"propensity":1.0,"eligible":"c2b1c3d7a9ef0011"}
+//! {"len":"00000085","crc":"3b56956e","type":"outcome","id":"0.1f.0.0","at":1700500000000,"segment":0,"arm":0,"reward":1.0}
 //! ```
 //!
 //! Every line begins with its length (bytes after the two fields) and the CRC-32 of that rest, so that no flipped bit
@@ -33,17 +33,19 @@ mod reader;
 mod record;
 mod recovery;
 mod sets;
+mod settings;
 mod storage;
 mod stored;
 mod text;
 mod writer;
 
 pub use compaction::{ClosedFiles, Compacted};
-pub use durable::{Durable, DurableJournal, JournalSettings, Recorded, ReserveError, Reserved, SyncWhen};
+pub use durable::{Durable, DurableJournal, Recorded, ReserveError, Reserved};
 pub use entry::{Chosen, Entry, LoggedCancel, LoggedDecision, LoggedOutcome, LoggedStage};
 pub use files::Names;
 pub use reader::{JournalReader, Torn};
 pub use recovery::Recovery;
+pub use settings::{JournalSettings, SyncWhen};
 pub use storage::{Directory, Growing, Storage};
 pub use stored::{StoredSnapshot, StoredSnapshotError};
 pub use writer::JournalWriter;

@@ -12,9 +12,10 @@ use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::snapshot::Snapshot;
 
-use super::durable::{DurableJournal, JournalSettings};
+use super::durable::DurableJournal;
 use super::files::{self, Names, Through};
 use super::record::{self, Record};
+use super::settings::JournalSettings;
 use super::storage::Storage;
 use super::stored::{self, StoredSnapshotError};
 use super::{Entry, JournalError, Torn, frame};
