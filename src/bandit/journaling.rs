@@ -26,27 +26,31 @@ pub(super) struct Journaling {
     pub(super) back_pressure: bool,
 }
 
-impl Place<'_> {
+/// A place that was taken.
+#[derive(Debug)]
+pub(super) struct Taken<'a>(Reserved<'a>);
+
+impl<'a> Place<'a> {
+    /// The place, where there is a journal.
     #[inline]
+    pub(super) fn taken(self) -> Option<Taken<'a>> {
+        self.0.map(Taken)
+    }
+}
+
+impl Taken<'_> {
     pub(super) fn decision(self, bandit: &Bandit, decision: &Decision, eligible: &Eligibility) {
-        if let Some(place) = self.0 {
-            let recorded = place.decision(bandit.now(), decision, eligible);
-            debug_assert!(recorded.is_ok(), "decision and set are this bandit's: {recorded:?}");
-        }
+        let recorded = self.0.decision(bandit.now(), decision, eligible);
+        debug_assert!(recorded.is_ok(), "decision and set are this bandit's: {recorded:?}");
     }
 
-    #[inline]
     pub(super) fn outcome(self, at: Timestamp, decision: &Decision, reward: Reward) {
-        if let Some(place) = self.0 {
-            let recorded = place.outcome(at, decision, reward);
-            debug_assert!(recorded.is_ok(), "the reward was admissible: {recorded:?}");
-        }
+        let recorded = self.0.outcome(at, decision, reward);
+        debug_assert!(recorded.is_ok(), "the reward was admissible: {recorded:?}");
     }
 
     pub(super) fn cancel(self, at: Timestamp, decision: &Decision) {
-        if let Some(place) = self.0 {
-            place.cancel(at, decision);
-        }
+        self.0.cancel(at, decision);
     }
 }
 

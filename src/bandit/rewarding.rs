@@ -187,7 +187,9 @@ impl Bandit {
         let (quantity, place_of) = self.admit(decision, reward)?;
         let place = self.reserve()?;
         let at = self.count_reward(decision, reward, quantity, place_of, None)?;
-        place.outcome(at, decision, reward);
+        if let Some(place) = place.taken() {
+            place.outcome(at, decision, reward);
+        }
         self.happened(place_of.0, place_of.1);
         Ok(())
     }

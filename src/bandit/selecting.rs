@@ -152,10 +152,11 @@ impl Bandit {
             }
         };
         let cohort = counted.map_err(|_| SelectError::CounterFull { segment, arm: drawn.arm })?;
-        let decision = self.decision(segment, drawn, cohort, sequence);
-        place.decision(self, &decision, eligible);
+        if let Some(place) = place.taken() {
+            place.decision(self, &self.decision(segment, drawn, cohort, sequence), eligible);
+        }
         self.issued(plans, segment, drawn.arm);
-        Ok(decision)
+        Ok(self.decision(segment, drawn, cohort, sequence))
     }
 
     /// Counts a decision for an arm, in this cohort where there is a window.

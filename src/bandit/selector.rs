@@ -6,7 +6,7 @@ use rand::Rng;
 
 use crate::arm::Eligibility;
 use crate::decision::Decision;
-use crate::plan::{Plan, SegmentPlans};
+use crate::plan::{Drawn, Plan, SegmentPlans};
 use crate::segment::SegmentId;
 use crate::statistics::{Entry, Refused};
 use crate::sync::Arc;
@@ -87,37 +87,50 @@ impl<R: Rng> Selector<'_, R> {
     /// [`SelectError`]: an empty set, a segment or set that is not the bandit's, a full counter.
     pub fn select(&mut self, segment: SegmentId, eligible: &Eligibility) -> Result<Decision, SelectError> {
         let shelf = shelf(segment, eligible);
-        let current = |held: &Held<'_>| {
+        let current = |held: &&Held<'_>| {
             held.segment == segment
                 && held.digest == eligible.digest()
                 && held.plan.eligible() == eligible
                 && !held.plan.is_retired()
         };
-        let way = match self.shelves[shelf].iter().position(|held| held.as_ref().is_some_and(current)) {
-            Some(way) => {
-                self.cache_use.hits += 1;
-                way
+        let mut asked = false;
+        loop {
+            if let Some(held) = self.shelves[shelf].iter().flatten().find(current) {
+                self.cache_use.hits += u64::from(!asked);
+                held.plan.touch();
+                let (plans, drawn) = (held.plans, held.plan.at(self.rng.next_u64()));
+                return self.decide(plans, segment, eligible, drawn);
             }
-            None => self.ask(shelf, segment, eligible)?,
-        };
-        let place = self.bandit.reserve()?;
-        let Some(held) = &self.shelves[shelf][way] else { unreachable!("at hand, or asked for just now") };
-        let plans = held.plans;
-        held.plan.touch();
-        let drawn = held.plan.at(self.rng.next_u64());
+            self.ask(shelf, segment, eligible)?;
+            asked = true;
+        }
+    }
+
+    /// Counts what was drawn, and makes a decision of it.
+    #[inline]
+    fn decide(
+        &mut self,
+        plans: &SegmentPlans,
+        segment: SegmentId,
+        eligible: &Eligibility,
+        drawn: Drawn,
+    ) -> Result<Decision, SelectError> {
+        let bandit = self.bandit;
+        let place = bandit.reserve()?;
         let (sequence, counted) = loop {
             let sequence = self.number()?;
-            match self.bandit.count(self.cohort.as_deref(), segment, drawn.arm) {
+            match bandit.count(self.cohort.as_deref(), segment, drawn.arm) {
                 // This thread was stopped for longer than the window, and decisions go elsewhere by now.
                 Err(Refused::Sealed) => self.numbers = 0..0,
                 counted => break (sequence, counted),
             }
         };
         let Ok(cohort) = counted else { return Err(SelectError::CounterFull { segment, arm: drawn.arm }) };
-        let decision = self.bandit.decision(segment, drawn, cohort, sequence);
-        place.decision(self.bandit, &decision, eligible);
-        self.bandit.issued(plans, segment, drawn.arm);
-        Ok(decision)
+        if let Some(place) = place.taken() {
+            place.decision(bandit, &bandit.decision(segment, drawn, cohort, sequence), eligible);
+        }
+        bandit.issued(plans, segment, drawn.arm);
+        Ok(bandit.decision(segment, drawn, cohort, sequence))
     }
 
     /// A number for a decision, of the cohort that decisions go to now.
@@ -165,14 +178,9 @@ impl<R: Rng> Selector<'_, R> {
         self.cache_use
     }
 
-    /// Takes the current plan onto a shelf and says where: an empty place or one whose plan is retired, else any.
+    /// Takes the current plan onto a shelf: to an empty place or one whose plan is retired, else to any.
     #[cold]
-    fn ask(
-        &mut self,
-        shelf: usize,
-        segment: SegmentId,
-        eligible: &Eligibility,
-    ) -> Result<usize, SelectError> {
+    fn ask(&mut self, shelf: usize, segment: SegmentId, eligible: &Eligibility) -> Result<(), SelectError> {
         let plans = self.bandit.plans(segment, eligible)?;
         let plan = plans.with(eligible, || self.bandit.first(plans, segment, eligible), Arc::clone);
         self.cache_use.misses += 1;
@@ -180,7 +188,7 @@ impl<R: Rng> Selector<'_, R> {
         let any = self.cache_use.misses as usize % WAYS;
         let way = self.shelves[shelf].iter().position(spare).unwrap_or(any);
         self.shelves[shelf][way] = Some(Held { segment, digest: eligible.digest(), plans, plan });
-        Ok(way)
+        Ok(())
     }
 }
 

@@ -15,12 +15,23 @@ pub(super) enum Never {}
 
 impl Place {
     #[inline]
-    pub(super) fn decision(self, _: &Bandit, _: &Decision, _: &Eligibility) {}
+    pub(super) fn taken(self) -> Option<Never> {
+        None
+    }
+}
 
-    #[inline]
-    pub(super) fn outcome(self, _: Timestamp, _: &Decision, _: Reward) {}
+impl Never {
+    pub(super) fn decision(self, _: &Bandit, _: &Decision, _: &Eligibility) {
+        match self {}
+    }
 
-    pub(super) fn cancel(self, _: Timestamp, _: &Decision) {}
+    pub(super) fn outcome(self, _: Timestamp, _: &Decision, _: Reward) {
+        match self {}
+    }
+
+    pub(super) fn cancel(self, _: Timestamp, _: &Decision) {
+        match self {}
+    }
 }
 
 impl Bandit {

@@ -333,7 +333,9 @@ impl Bandit {
     pub fn cancel(&self, decision: &Decision) -> Result<(), RewardError> {
         let place = self.reserve()?;
         let (segment, arm) = self.withdraw(decision)?;
-        place.cancel(self.now(), decision);
+        if let Some(place) = place.taken() {
+            place.cancel(self.now(), decision);
+        }
         self.happened(segment, arm);
         Ok(())
     }
