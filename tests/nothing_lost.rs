@@ -60,7 +60,7 @@ fn send(bandit: &Bandit, count: usize, seed: u64) -> Vec<Decision> {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let sms = bandit.arms().eligible(|arm| arm.level("channel") != "sms");
     let all = bandit.arms().all();
-    let set = |n: usize| if n % 3 == 0 { &sms } else { &all };
+    let set = |n: usize| if n.is_multiple_of(3) { &sms } else { &all };
     (0..count).map(|n| bandit.select(SEGMENT, set(n), &mut rng).unwrap()).collect()
 }
 

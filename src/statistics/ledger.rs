@@ -1,8 +1,9 @@
 //! The cohorts that are open, and the history of those that are not, as one state that is published whole.
 //!
-//! Time advances by whole buckets. Whoever moves it on puts up a new state: a new cohort for the decisions to come, and
-//! the cohorts whose time is over folded into the history, all at once, so that every reader sees each cohort in one
-//! place only. A cohort that somebody is still between two steps of stays among the open ones until the next time.
+//! Time advances by whole buckets. Whoever moves it on puts up a new state twice: first with a new cohort for the
+//! decisions to come, then with the cohorts whose time is over folded into the history, all at once, so that every reader
+//! sees each cohort in one place only. A cohort that somebody is still between two steps of stays among the open ones
+//! until the next time.
 
 use crate::reward::{Quantity, RewardKind};
 use crate::sync::{Arc, AtomicBool, Ordering, Published};
@@ -160,25 +161,47 @@ impl Ledger {
 
     /// Moves on to a bucket, unless it is there or further; whether it did.
     pub(crate) fn advance(&self, now: u32) -> bool {
-        loop {
+        let mut moved = false;
+        while !moved {
             let loaded = self.state.load();
             let Some(before) = loaded.as_ref() else { unreachable!("a ledger is made with a state") };
             if before.now >= now {
-                return false;
+                break;
             }
-            let (folded, mut open): (Vec<_>, Vec<_>) = before
-                .open
-                .iter()
-                .cloned()
-                .partition(|entry| self.is_over(entry.id, now) && entry.cells.seal());
-            let layers = folded.iter().map(|entry| entry.fold(self.shape.default));
-            let history = Arc::new(before.history.with(layers, now));
+            let mut open = before.open.clone();
             open.push(self.entry(now));
-            let after = Arc::new(State { now, open, history });
-            if self.state.replace_loaded(&loaded, Some(after)) {
+            let after = State { now, open, history: Arc::clone(&before.history) };
+            moved = self.state.replace_loaded(&loaded, Some(Arc::new(after)));
+            if moved {
                 // Release: who sees it finds the new state.
                 before.current().past.store(true, Ordering::Release);
-                return true;
+            }
+        }
+        // Only now, when decisions go elsewhere: to seal the cohort that they go to would keep everybody from deciding.
+        if moved {
+            self.fold();
+        }
+        moved
+    }
+
+    /// Folds the cohorts whose time is over into the history, all but those that somebody is still busy with.
+    fn fold(&self) {
+        loop {
+            let loaded = self.state.load();
+            let Some(before) = loaded.as_ref() else { unreachable!("a ledger is made with a state") };
+            let current = before.current();
+            let over =
+                |entry: &Arc<Entry>| !Arc::ptr_eq(entry, current) && self.is_over(entry.id, before.now);
+            let (folded, open): (Vec<_>, Vec<_>) =
+                before.open.iter().cloned().partition(|entry| over(entry) && entry.cells.seal());
+            if folded.is_empty() {
+                return;
+            }
+            let layers = folded.iter().map(|entry| entry.fold(self.shape.default));
+            let history = Arc::new(before.history.with(layers, before.now));
+            let after = State { now: before.now, open, history };
+            if self.state.replace_loaded(&loaded, Some(Arc::new(after))) {
+                return;
             }
         }
     }

@@ -9,6 +9,8 @@
 
 #![cfg(pause)]
 
+mod late;
+
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
