@@ -7,8 +7,15 @@ use std::time::Duration;
 /// How much a decision counts by its age in the host's time.
 ///
 /// A weight on counters when beliefs are formed: the counters themselves forget nothing, so that the rule may be changed
-/// at any time. Ages are told apart by buckets and, once old, by wider ones: the weight by half-life is within 1.2 % of
-/// that of a fresh outcome, and half a bucket of age, of the exact one.
+/// at any time. Ages are told apart by buckets, weighted by their middle, and once they are 32 buckets old by wider ones,
+/// up to a sixteenth of their age. So the weight by half-life is within 1.2 % of that of a fresh outcome, and half a bucket
+/// of age, of the exact one; the edge of a sliding window is right to half a bucket, and beyond 32 buckets to 1/32 of its
+/// length.
+///
+/// Forgetting costs what it forgets. In the simulated portfolio of `examples/delays` (4 segments, 32 arms, 4,000
+/// messages a day, all tastes drawn anew on day 45), a half-life of 28 days lost 2.4 points more of the payments that
+/// could be had while tastes stayed, and 8.6 points less from the change to day 90; with a quarter of that traffic
+/// and half of that half-life it lost more on both sides. What is remembered must suffice to tell the arms apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Forgetting {
@@ -17,7 +24,9 @@ pub enum Forgetting {
     Never,
     /// Half as much after this time, a quarter after twice that: exponential discounting.
     HalfLife(Duration),
-    /// Fully up to this age, not at all beyond: a sliding window.
+    /// Fully up to this age, not at all beyond: a sliding window. The bucket that is going on always counts. With
+    /// [`Pending::ClosedOnly`](super::Pending::ClosedOnly) it must be longer than the attribution window, or nothing that
+    /// is remembered is ever closed.
     Window(Duration),
 }
 
@@ -53,7 +62,8 @@ impl Forgetting {
             Self::Never => 1.0,
             // Below 2⁻¹⁰⁷⁴ it is zero, and nothing else happens.
             Self::HalfLife(half) => libm::exp2(-age.max(0.0) / in_buckets(half)),
-            Self::Window(length) if age <= in_buckets(length) => 1.0,
+            // The middle of the bucket that is going on is up to half a bucket old: it counts, however short the window.
+            Self::Window(length) if age <= in_buckets(length).max(0.5) => 1.0,
             Self::Window(_) => 0.0,
         }
     }
@@ -75,6 +85,8 @@ mod tests {
             (Forgetting::HalfLife(week), 1e9, 0.0),
             (Forgetting::Window(week), 7.0, 1.0),
             (Forgetting::Window(week), 7.01, 0.0),
+            (Forgetting::Window(week / 7 / 24), 0.5, 1.0),
+            (Forgetting::Window(week / 7 / 24), 0.51, 0.0),
         ] {
             assert!((rule.weight(age, days) - weight).abs() < 1e-15, "{rule:?} at {age}");
         }
