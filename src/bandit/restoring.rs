@@ -12,7 +12,7 @@ use crate::statistics::{ArmStatistics, Cohort, CohortId, Entry, Layer, Statistic
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
 use super::rewarding::SpaceError;
-use super::waiting::Waiting;
+use super::waiting::{Groups, Waiting};
 
 /// Counters by today's names and by where they were counted.
 type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
@@ -311,9 +311,16 @@ impl Waiting {
         entries.into_values().collect()
     }
 
-    /// Conversions by the numbers of today's groups; those of groups that are no longer told apart are left out.
+    /// Conversions by the numbers of today's groups: all of them where none is told apart, else those of the same name.
     fn ungrouped(&self, delays: &GroupedDelays) -> Vec<u64> {
         let width = self.window().delays();
+        if let Groups::One = self.groups {
+            let mut all = vec![0_u64; width];
+            for counts in delays.values() {
+                all.iter_mut().zip(counts).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
+            }
+            return all;
+        }
         let of =
             |level| delays.get(level).into_iter().flatten().copied().chain(std::iter::repeat(0)).take(width);
         self.levels.iter().flat_map(of).collect()
