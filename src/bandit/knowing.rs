@@ -13,6 +13,9 @@ use super::waiting::Waiting;
 pub(super) struct Known {
     pub(super) statistics: Vec<ArmStatistics>,
     pub(super) posteriors: Vec<Beta>,
+    /// How many events have told it: outcomes, or with a window the rewards other than the default one, which no call
+    /// reports.
+    pub(super) told: u64,
 }
 
 impl Bandit {
@@ -28,7 +31,8 @@ impl Bandit {
                 true => vec![self.prior; arms.len()],
                 false => statistics.iter().map(|&arm| posterior(self.prior, arm)).collect(),
             };
-            return Known { statistics, posteriors };
+            let told = statistics.iter().map(|arm| arm.returned()).sum();
+            return Known { statistics, posteriors, told };
         };
         let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
         let default = waiting.default_reward();
@@ -39,6 +43,7 @@ impl Bandit {
         Known {
             posteriors: evidence.iter().map(posterior).collect(),
             statistics: evidence.iter().map(|arm| arm.rounded(default)).collect(),
+            told: evidence.iter().map(|arm| arm.told(default)).sum::<f64>() as u64,
         }
     }
 

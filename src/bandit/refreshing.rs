@@ -86,12 +86,11 @@ impl Bandit {
             return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at).knowing(events);
         }
         let arms = eligible.to_vec();
-        let Known { statistics, posteriors } = self.known(segment, &arms);
+        let Known { statistics, posteriors, told } = self.known(segment, &arms);
         let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
 
-        let outcomes = || statistics.iter().map(|arm| arm.returned()).sum();
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
-        let due_at = self.due_at(events, arms.len(), outcomes, selections);
+        let due_at = self.due_at(events, arms.len(), || told, selections);
         let plan = Plan::new(eligible.clone(), &probabilities, self.exploration);
         let plan = plan.scheduled(due_at).knowing(events);
         match self.regular && !(probabilities.uniform > 0.0) {

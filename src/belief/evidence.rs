@@ -61,7 +61,16 @@ impl Evidence {
         // Sums in units of the quantity; rounding the count must not leave more than a whole reward for each.
         let most = returned * Quantity::ONE;
         let units = |sum: f64| ((sum * Quantity::ONE as f64).round() as u64).min(most);
-        ArmStatistics::from_parts(issued, returned, units(sum), units(squares))
+        // Nor may it leave a negative variance: each square is of its quantity rounded up, and so is their least sum.
+        let sum = units(sum);
+        let least = (u128::from(sum) * u128::from(sum)).div_ceil(u128::from(most.max(1))) as u64;
+        ArmStatistics::from_parts(issued, returned, sum, units(squares).max(least))
+    }
+
+    /// How many rewards other than the default one have come, if outcomes are yes or no; of amounts, no more than that.
+    pub(crate) fn told(&self, default: Quantity) -> f64 {
+        let default = default.get() as f64 / Quantity::ONE as f64;
+        (self.sum - self.returned * default).abs()
     }
 }
 
@@ -84,5 +93,34 @@ mod tests {
         assert_eq!(hasty.earned(quantity(Reward::FAILURE)), (1.0, 1.0));
         let rounded = evidence.rounded(quantity(Reward::FAILURE));
         assert_eq!((rounded.issued(), rounded.returned(), rounded.sum()), (10, 5, 2.0));
+    }
+
+    #[test]
+    fn rewards_told_are_those_that_differ_from_the_default() {
+        let quantity = |reward| RewardKind::Binary.quantity(reward).expect("binary");
+        let open = ArmStatistics::from_parts(10, 2, 2 * Quantity::ONE, 2 * Quantity::ONE);
+        let settled = open.settled(quantity(Reward::FAILURE));
+        let mut evidence = Evidence::default();
+        evidence.add(open, 1.0, 0.5);
+        evidence.add(settled, 0.5, 1.0);
+        assert_eq!(evidence.told(quantity(Reward::FAILURE)), 3.0);
+        // Four complaints among ten, where silence is a success.
+        let mut complaints = Evidence::default();
+        complaints.add(ArmStatistics::from_parts(10, 4, 0, 0).settled(quantity(Reward::SUCCESS)), 1.0, 1.0);
+        assert_eq!(complaints.told(quantity(Reward::SUCCESS)), 4.0);
+    }
+
+    #[test]
+    fn rounded_counters_are_possible() {
+        let half = Quantity::ONE / 2;
+        let default = RewardKind::Binary.quantity(Reward::FAILURE).expect("binary");
+        // Rewards that are all alike have no variance to spare: 10.4 of them become 10, their sum stays.
+        let alike = ArmStatistics::from_parts(104, 104, 104 * half, 104 * (half / 2));
+        for tenths in 1..=30 {
+            let mut evidence = Evidence::default();
+            evidence.add(alike, f64::from(tenths) / 1000.0, 1.0);
+            let rounded = evidence.rounded(default);
+            assert!(rounded.checked().is_ok(), "{rounded:?}");
+        }
     }
 }
