@@ -82,16 +82,25 @@ impl Bandit {
                 .visit(segment, arms, |position, statistics| evidence[position].add(statistics, weight, 1.0));
         }
         let laws = waiting.laws();
-        let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries);
-        let mut open: Vec<&Entry> = state.open.iter().map(|entry| &**entry).chain(theirs).collect();
-        open.sort_by_key(|entry| (entry.id, entry.issuer));
-        for entry in open {
+        // What others have told is as old as their word: what has come since they know and we do not, so that their
+        // decisions are no older here than then. Who speaks often has said so at the end of his last bucket.
+        let theirs = peers.estates().flat_map(|(_, estate)| {
+            let (told, until) = match estate.now < state.now {
+                true => (estate.now, f64::from(estate.now) + 1.0),
+                false => (state.now, now),
+            };
+            estate.entries.iter().map(move |entry| (entry, told, until))
+        });
+        let own = state.open.iter().map(|entry| (&**entry, state.now, now));
+        let mut open: Vec<(&Entry, u32, f64)> = own.chain(theirs).collect();
+        open.sort_by_key(|(entry, ..)| (entry.id, entry.issuer));
+        for (entry, told, until) in open {
             let bucket = entry.id.bucket();
             let weight = weight((bucket, bucket));
             let counted = entry.cells.read_each(segment, arms);
             let counted = evidence.iter_mut().zip(counted).zip(arms);
             let counted = counted.filter(|((_, statistics), _)| *statistics != ArmStatistics::default());
-            if state.is_closed(entry.id, window) {
+            if entry.id.is_closed(told, window) {
                 let default = waiting.default_reward();
                 counted.for_each(|((evidence, arm), _)| evidence.add(arm.settled(default), weight, 1.0));
                 continue;
@@ -102,7 +111,7 @@ impl Bandit {
                     Pending::AsDefault => evidence.add(statistics, weight, 1.0),
                     Pending::Corrected => {
                         let law = laws.get(waiting.groups.of(segment, arm));
-                        let share = law.map_or(1.0, |law| law.cdf(now - f64::from(bucket)));
+                        let share = law.map_or(1.0, |law| law.cdf(until - f64::from(bucket)));
                         evidence.add(statistics, weight, share);
                     }
                 }
