@@ -105,12 +105,12 @@ impl Mean {
         Self(mean, (squares / (n * (n - 1.0))).sqrt())
     }
 
-    /// How the first of two compares, if that is more than luck: two standard errors.
-    fn verdict(self, less: &'static str, more: &'static str) -> &'static str {
+    /// How many payments the first of two loses, if that is more than luck: two standard errors.
+    fn verdict(self) -> &'static str {
         match self {
-            Self(mean, error) if mean < -2.0 * error => less,
-            Self(mean, error) if mean > 2.0 * error => more,
-            _ => "as much, as far as can be told,",
+            Self(mean, error) if mean < -2.0 * error => "fewer",
+            Self(mean, error) if mean > 2.0 * error => "more",
+            _ => "neither more nor fewer (as far as can be told)",
         }
     }
 }
@@ -195,36 +195,31 @@ fn conclude(runs: &[Vec<Run>], changed: &[Vec<Run>]) {
         bias(&runs[CORRECTED], at, 0..4),
         bias(&runs[CORRECTED], at, 3..4),
     ) {
+        let blind = blind.map_or(0, |look| LOOKS[look]);
         println!(
-            "On day {} open decisions taken for failures make rates read {:+.0} % wrong ({:+.0} % those of letters); \
-             corrected by channel it is {:+.1} % ({:+.1} %); closed decisions alone say nothing until after day {}.",
-            LOOKS[at],
-            failures.0,
-            letters.0,
-            corrected.0,
-            corrected_letters.0,
-            blind.map_or(0, |look| LOOKS[look]),
+            "On day {}, open decisions taken for failures leave rates {:+.0} % off, those of letters {:+.0} %; corrected \
+             by channel it is {:+.1} and {:+.1} %; closed decisions alone say nothing on day {blind}.",
+            LOOKS[at], failures.0, letters.0, corrected.0, corrected_letters.0,
         );
     }
-    let [closed, failures, one] =
-        [CLOSED, FAILURES, ONE_LAW].map(|other| difference(&runs[CORRECTED], &runs[other], 0..DAYS));
-    let (early, later) = (
-        difference(&runs[CORRECTED], &runs[ONE_LAW], 0..30),
-        difference(&runs[CORRECTED], &runs[ONE_LAW], 30..DAYS),
-    );
+    let against = |other: usize, days: Range<usize>| difference(&runs[CORRECTED], &runs[other], days);
+    let [closed, failures, one_law] = [CLOSED, FAILURES, ONE_LAW].map(|other| against(other, 0..DAYS));
     println!(
-        "Corrected by channel loses {} than closed only ({closed} points of the payments to be had), {} than open as \
-         failures ({failures}), and {} than one law for all ({one}: {early} in the first 30 days, {later} after).",
-        closed.verdict("less", "more"),
-        failures.verdict("less", "more"),
-        one.verdict("less", "more"),
+        "Payments lost by correcting by channel: {} than with closed decisions alone ({closed} points of those that could \
+         be had), {} than with open ones as failures ({failures}), {} than with one law for all ({one_law}; {} in the \
+         first 30 days, {} after).",
+        closed.verdict(),
+        failures.verdict(),
+        one_law.verdict(),
+        against(ONE_LAW, 0..30),
+        against(ONE_LAW, 30..DAYS),
     );
     let change = |memory: usize, days: Range<usize>| difference(&changed[memory], &changed[0], days);
     let (before, after) = (change(1, 0..CHANGE), change(1, CHANGE..DAYS));
     println!(
-        "Forgetting by half-life loses {} than forgetting nothing while tastes stay ({before}), and {} once they have \
-         changed ({after}).",
-        before.verdict("less", "more"),
-        after.verdict("less", "more"),
+        "Payments lost by forgetting, against remembering all: {} while tastes stay ({before}), {} once they have changed \
+         ({after}).",
+        before.verdict(),
+        after.verdict(),
     );
 }

@@ -4,6 +4,29 @@ use crate::reward::Quantity;
 use crate::statistics::ArmStatistics;
 
 /// How decisions count whose attribution window is still open.
+///
+/// [`Pending::Corrected`] is the default, with [one law of delays for each level](crate::bandit::DelaysBy) of whatever
+/// answers differ in, because it is neither wrong nor late. In the simulated portfolio of `examples/delays` (48 worlds,
+/// 1,000 messages a day, half of the payments within 1 day of an SMS but 8 of a letter, a window of 14 days) it gave, as
+/// means ± standard errors:
+///
+/// | open decisions | rates off, day 10 | day 20 | day 40 | of letters, day 20 | payments lost, days 0–29 | 30–89 |
+/// | --- | --- | --- | --- | --- | --- | --- |
+/// | closed only | nothing known | +0.2 ± 1.0 % | +0.1 ± 0.4 % | −0.2 ± 1.9 % | 41.9 ± 0.7 % | 11.0 ± 0.5 % |
+/// | as failures | −24.6 ± 0.8 % | −13.2 ± 0.6 % | −7.1 ± 0.4 % | −37.6 ± 1.2 % | 31.4 ± 0.8 % | 11.5 ± 0.6 % |
+/// | corrected, one law for all | −1.0 ± 0.9 % | −0.4 ± 0.5 % | −0.6 ± 0.3 % | −31.7 ± 1.3 % | 27.9 ± 0.8 % | 10.4 ± 0.5 % |
+/// | corrected, by channel | −0.4 ± 0.9 % | −0.3 ± 0.5 % | −0.1 ± 0.3 % | −0.2 ± 1.7 % | 29.7 ± 0.7 % | 9.7 ± 0.4 % |
+/// | (outcomes known at once) | −0.3 ± 0.6 % | −0.3 ± 0.5 % | −0.1 ± 0.3 % | −0.4 ± 1.1 % | 26.6 ± 0.7 % | 9.7 ± 0.4 % |
+///
+/// World by world, correcting by channel lost 5.0 ± 0.3 points less than closed only and 1.8 ± 0.3 less than failures. One
+/// law for all saves trials of slow channels, which it takes for bad: 1.8 ± 0.5 points in the first 30 days, and costs
+/// 0.7 ± 0.2 after. Where letters are the best more often than not (0.6 added on the logit) the law by channel wins by 1.4 ±
+/// 0.4 over all, where they are the worst as often the one law by 0.6 ± 0.2.
+///
+/// What speaks against: in the first days the law is not known, and rates read 8 ± 2 % too high on day 5 (−55 ± 6 %
+/// for letters, none of which has been answered by then). That world is kinder than life: rates and delays
+/// are constant and nothing binds the one to the other, messages go out evenly and the host tells the time every two hours.
+/// Told [once a day](crate::Bandit::advance_to) instead, rates read in the evening are too high by what came since.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Pending {
