@@ -279,12 +279,13 @@ impl Bandit {
     /// before changes nothing. Nothing else reads time.
     ///
     /// Tell it several times a bucket: the [correction for delay](crate::belief::Pending::Corrected) holds what has come by
-    /// now against what should have come by the time last told. In the portfolio of `examples/delays`, with buckets of a day
-    /// and the time told at midnight only, rates read at 22:00 were 10.8 % too high on day 10, 7.5 % on day 20 and 3.3 % on day 40,
-    /// against less than 1 % with the time told every two hours. It lifts all arms alike, and cost no payments.
+    /// now against what should have come by the time last told. In the portfolio of `examples/delays`, with buckets of a
+    /// day and the time told at midnight only, rates read at 22:00 were 10.8 % too high on day 10, 7.5 % on day 20 and
+    /// 3.3 % on day 40, against less than 1 % with the time told every two hours. It lifts all arms alike, and cost no payments.
     ///
     /// With a [window](crate::BanditBuilder::window), the call that enters a new bucket of time closes the cohorts whose
-    /// time is over, folds them into the totals and, with [`Refresh::Inline`], computes the plans of all segments in use
+    /// time is over, folds them into the totals and, with
+    /// [`Refresh::Inline`](crate::Refresh::Inline), computes the plans of all segments in use
     /// anew: let a thread of the host's do it that may take its time. Nobody else waits.
     ///
     /// # Errors
