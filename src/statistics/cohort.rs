@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Window;
 
-use super::claims::{Claims, SEQUENCE_BITS};
+use super::claims::Claims;
+use super::radix::SEQUENCE_BITS;
 
 /// The number of a cohort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

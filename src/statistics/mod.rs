@@ -15,6 +15,7 @@ mod models;
 mod outbox;
 mod owner;
 mod pending;
+mod radix;
 mod table;
 
 pub use cohort::CohortId;
