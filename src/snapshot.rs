@@ -61,6 +61,9 @@ pub(crate) struct WaitingRecord {
     pub(crate) window: Window,
     /// The default reward, scaled, in units of 2⁻²⁴.
     pub(crate) default: u32,
+    /// Where rewards come in stages: what the arms of the latest generation start from, in units of 2⁻²⁴ of the range.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) baselines: Option<Vec<i64>>,
     /// The bucket that it was.
     pub(crate) now: u32,
     /// Conversions of closed cohorts by their first and last bucket, group and delay.
@@ -102,6 +105,9 @@ pub(crate) struct Life {
     /// A bit per decision, 64 to a word, lowest first; trailing zeros left out.
     #[serde(with = "hexadecimal")]
     pub(crate) claimed: Vec<u64>,
+    /// Where rewards come in stages: the words other than 0 of its decisions, by ascending number.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "sheets")]
+    pub(crate) outcomes: Vec<(u64, u64)>,
     /// Conversions, where there is a window.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) delays: GroupedDelays,
@@ -185,6 +191,27 @@ pub enum RestoreError {
     },
     /// One of snapshot and bandit exchanges with other processes and the other does not.
     Exchange,
+    /// Rewards come in stages on one side only.
+    Stages {
+        /// Whether they do in the snapshot.
+        snapshot: bool,
+    },
+    /// The snapshot tells what its arms start from for another number of arms than it names.
+    Baselines {
+        /// How many it tells.
+        baselines: usize,
+        /// How many arms it names.
+        arms: usize,
+    },
+    /// A decision of this arm started from another total: the baseline of the rule or the costs of the arm have changed.
+    Baseline {
+        /// The arm.
+        arm: String,
+        /// The total in the snapshot, scaled by the declared range, not clipped to [0, 1].
+        snapshot: f64,
+        /// The total of the bandit.
+        bandit: f64,
+    },
     /// The snapshot holds decisions of the very replica and incarnation of this bandit, so that new ones could not
     /// be told from old ones. Every start needs a new incarnation.
     IncarnationTaken {
@@ -244,6 +271,21 @@ impl fmt::Display for RestoreError {
                 write!(f, "the snapshot has the default reward {snapshot} (scaled), the bandit {bandit}")
             }
             Self::Exchange => f.write_str("only one of snapshot and bandit exchanges with other processes"),
+            Self::Stages { snapshot: true } => {
+                f.write_str("the snapshot holds outcomes in stages, the bandit has no rule for them")
+            }
+            Self::Stages { snapshot: false } => {
+                f.write_str("the snapshot holds whole rewards, the bandit takes outcomes in stages")
+            }
+            Self::Baselines { baselines, arms } => {
+                write!(f, "the snapshot tells what {baselines} arms start from and names {arms}")
+            }
+            Self::Baseline { arm, snapshot, bandit } => {
+                write!(
+                    f,
+                    "in the snapshot {arm} starts from {snapshot} (scaled), in the bandit from {bandit}"
+                )
+            }
             Self::IncarnationTaken { replica, incarnation } => {
                 write!(
                     f,
@@ -295,5 +337,60 @@ mod hexadecimal {
             u64::from_str_radix(digits, 16).ok()
         };
         text.as_bytes().chunks(16).map(|digits| word(digits).ok_or_else(refused)).collect()
+    }
+}
+
+/// Words by number as a text: 16 hexadecimal digits for a word, `-` for none, `;` at the end of each 16 decisions after
+/// the last word among them. So what is read takes memory in proportion to the text, sheets of 16 words included.
+mod sheets {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const SHEET: u64 = 16;
+
+    pub(super) fn serialize<S: Serializer>(words: &[(u64, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+        let (mut text, mut next) = (String::new(), 0);
+        for &(number, bits) in words {
+            while next / SHEET < number / SHEET {
+                text.push(';');
+                next = (next / SHEET + 1) * SHEET;
+            }
+            text.extend((next..number).map(|_| '-'));
+            text.push_str(&format!("{bits:016x}"));
+            next = number + 1;
+            // A full sheet ends like any other.
+            if next % SHEET == 0 {
+                text.push(';');
+            }
+        }
+        serializer.serialize_str(&text)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<(u64, u64)>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        read(text.as_bytes())
+            .ok_or_else(|| D::Error::custom("outcomes are 16 hexadecimal digits, '-' or ';' by decision"))
+    }
+
+    fn read(mut text: &[u8]) -> Option<Vec<(u64, u64)>> {
+        let (mut words, mut sheet, mut place) = (Vec::new(), 0, 0);
+        while let Some((&first, rest)) = text.split_first() {
+            match first {
+                b';' => (sheet, place, text) = (sheet + 1, 0, rest),
+                _ if place == SHEET => return None,
+                b'-' => (place, text) = (place + 1, rest),
+                _ => {
+                    let (digits, rest) = text.split_at_checked(16)?;
+                    // `from_str_radix` would take a sign.
+                    let plain = digits.iter().all(u8::is_ascii_hexdigit);
+                    let digits = std::str::from_utf8(digits).ok().filter(|_| plain)?;
+                    words.push((sheet * SHEET + place, u64::from_str_radix(digits, 16).ok()?));
+                    (place, text) = (place + 1, rest);
+                }
+            }
+        }
+        Some(words)
     }
 }

@@ -149,6 +149,12 @@ impl Window {
         u32::try_from(instant.as_millis() / self.bucket).ok().filter(|&bucket| bucket < u32::MAX - 1)
     }
 
+    /// The middle of a bucket.
+    pub(crate) fn middle_of(self, bucket: u32) -> Timestamp {
+        // Saturating, because the bucket may come from a token.
+        Timestamp(self.bucket.saturating_mul(u64::from(bucket)).saturating_add(self.bucket / 2))
+    }
+
     /// How far an instant is into its bucket, in [0, 1).
     pub(crate) fn part_of_bucket(self, instant: Timestamp) -> f64 {
         (instant.as_millis() % self.bucket) as f64 / self.bucket as f64

@@ -6,18 +6,19 @@ use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
-use crate::arm::ArmSpace;
+use crate::arm::{ArmSpace, NameError};
 use crate::belief::{Beta, Forgetting, ForgettingError, Pending};
 use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
 use crate::plan::{Book, Cadence};
 use crate::policy::{Policy, Thompson};
-use crate::reward::{Reward, RewardKind, RewardKindError, RewardValueError};
+use crate::reward::{Reward, RewardKind, RewardKindError, RewardRule, RewardValueError};
 use crate::segment::Segments;
-use crate::statistics::{Cells, Cohort, Ledger, Shape};
+use crate::statistics::{Cells, Cohort, Defaults, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
 use super::exchange::Exchange;
+use super::observing::Stages;
 use super::waiting::{Groups, Waiting};
 use super::{Bandit, DelaysBy, Refresh};
 
@@ -37,6 +38,7 @@ pub struct BanditBuilder {
     incarnation: Option<u64>,
     window: Option<Window>,
     default: Option<Reward>,
+    stages: Option<RewardRule>,
     pending: Pending,
     delays_by: DelaysBy,
     forgetting: Forgetting,
@@ -45,7 +47,7 @@ pub struct BanditBuilder {
 }
 
 /// Why a bandit cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum BuildError {
     /// The range of rewards is none.
@@ -57,6 +59,15 @@ pub enum BuildError {
     },
     /// The default reward is not admissible.
     DefaultReward(RewardValueError),
+    /// Rewards come in stages, and no window says when they are complete.
+    StagesWithoutWindow,
+    /// Rewards come in stages, and there is a default reward beside the baseline of the rule.
+    StagesWithDefault {
+        /// The default reward.
+        default: Reward,
+    },
+    /// The rule has a cost for a level that the arms do not have.
+    Cost(NameError),
     /// A rule of forgetting under which nothing would be remembered, or any at all where no window tells ages apart.
     Forgetting(ForgettingError),
     /// Two token keys have the same number.
@@ -77,6 +88,13 @@ impl fmt::Display for BuildError {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
             Self::DefaultReward(error) => write!(f, "default reward: {error}"),
+            Self::StagesWithoutWindow => {
+                f.write_str("rewards in stages need a window, at whose end they are complete")
+            }
+            Self::StagesWithDefault { default } => {
+                write!(f, "default reward {default}: the baseline of the rule for stages is the default")
+            }
+            Self::Cost(error) => write!(f, "cost: {error}"),
             Self::Forgetting(error) => error.fmt(f),
             Self::DuplicateKey { key } => write!(f, "token key number {key} is given twice"),
             Self::Incarnation { incarnation } => write!(f, "incarnation {incarnation} is not below 2^48"),
@@ -89,6 +107,7 @@ impl Error for BuildError {
         match self {
             Self::RewardKind(error) => Some(error),
             Self::DefaultReward(error) => Some(error),
+            Self::Cost(error) => Some(error),
             Self::Forgetting(error) => Some(error),
             _ => None,
         }
@@ -111,6 +130,7 @@ impl BanditBuilder {
             incarnation: None,
             window: None,
             default: None,
+            stages: None,
             pending: Pending::default(),
             delays_by: DelaysBy::default(),
             forgetting: Forgetting::default(),
@@ -237,6 +257,58 @@ impl BanditBuilder {
         self
     }
 
+    /// That outcomes come in stages, of which this rule makes the reward: they are reported by [`Bandit::observe`], and
+    /// none by [`Bandit::reward`]. Default: rewards come whole.
+    ///
+    /// The reward kind is then the rule's, and a decision of which nothing comes earns what its arm starts from, the
+    /// rule's baseline less costs. Needs a [window](BanditBuilder::window), at whose end the total is final. Until then a
+    /// decision counts with its total so far as soon as anything has come of it: [`Pending::Corrected`] takes the
+    /// payments that are still due for failures where receipts of delivery come first; do not report stages that are worth
+    /// nothing, or choose [`Pending::ClosedOnly`].
+    ///
+    /// The delays that are [learnt](BanditBuilder::delays_by) are those of payments or, by a rule to which payments are
+    /// worth nothing, of the first outcome.
+    ///
+    /// Each decision with an outcome takes 8.5 bytes more until its window and time of grace are over, if most have one.
+    /// A later build may give stages other weights: what has arrived keeps what it contributed. Range, baseline and costs
+    /// have to stay as they are, or [`Bandit::restore`] refuses.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+    /// use tactful::time::Window;
+    /// use tactful::{ArmSpace, Bandit, Outcome, RewardRule, Segments, Stage, Timestamp};
+    ///
+    /// let rule = RewardRule::builder(-1.0, 1.0)
+    ///     .weight(Stage::Promised, 0.25)
+    ///     .payment(500.0, 1000.0) // up to 500 euros, which are worth a half
+    ///     .penalty(Stage::OptedOut, 1.0)
+    ///     .cost("channel", "letter", 0.125)
+    ///     .build()?;
+    /// let day = Duration::from_secs(86_400);
+    /// let arms = ArmSpace::builder().dimension("channel", ["letter"]).build()?;
+    /// let bandit =
+    ///     Bandit::builder(arms, Segments::single()).window(Window::new(14 * day, day)?).stages(rule).build()?;
+    ///
+    /// let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    /// let everyone = bandit.segment([("", ""); 0])?;
+    /// let decision = bandit.select(everyone, &bandit.arms().all(), &mut rng)?;
+    /// bandit.observe(&decision, Outcome::paid(500.0))?; // in any order, from any thread
+    /// bandit.observe(&decision, Stage::Promised)?;
+    /// assert!(bandit.observe(&decision, Stage::Promised).is_err()); // each stage once
+    ///
+    /// let earned = bandit.statistics(everyone, decision.arm());
+    /// assert_eq!(bandit.reward_kind().unscale(earned.sum()), 0.5 + 0.25 - 0.125);
+    /// bandit.advance_to(Timestamp::from_millis(15 * 86_400_000))?;
+    /// assert!(bandit.observe(&decision, Stage::OptedOut).is_err()); // too late
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn stages(mut self, rule: RewardRule) -> Self {
+        self.stages = Some(rule);
+        self
+    }
+
     /// How decisions count whose window is still open. Default: [`Pending::Corrected`].
     #[must_use]
     pub fn pending(mut self, pending: Pending) -> Self {
@@ -269,7 +341,8 @@ impl BanditBuilder {
     ///
     /// If delays are told apart by a dimension or an attribute that is not there.
     #[track_caller]
-    pub fn build(self) -> Result<Bandit, BuildError> {
+    pub fn build(mut self) -> Result<Bandit, BuildError> {
+        self.reward = self.stages.as_ref().map_or(self.reward, RewardRule::kind);
         self.reward.validate().map_err(BuildError::RewardKind)?;
         if !(0.0..=1.0).contains(&self.exploration) {
             return Err(BuildError::Exploration { share: self.exploration });
@@ -293,22 +366,21 @@ impl BanditBuilder {
         if self.window.is_none() && forgetting != Forgetting::Never {
             return Err(BuildError::Forgetting(ForgettingError { forgetting }));
         }
-        let (minimum, maximum) = self.reward.range();
-        let default = self.default.unwrap_or(Reward::new(0.0_f64.clamp(minimum, maximum)));
-        let default = self.reward.quantity(default).map_err(BuildError::DefaultReward)?;
+        let defaults = self.defaults()?;
         let issuer = Issuer { replica: self.replica, incarnation };
         let waiting = self.window.map(|window| {
             let (groups, levels) = Groups::new(&self.delays_by, &self.arms, &self.segments);
             let shape = Shape {
                 kind: self.reward,
-                default,
+                defaults,
                 segments: self.segments.len(),
                 arms: self.arms.len(),
                 groups: levels.len(),
                 window,
             };
             let ledger = Ledger::new(shape, issuer);
-            let mut waiting = Waiting::new(ledger, self.pending, forgetting, groups, levels);
+            let stages = self.stages.map(Stages::new);
+            let mut waiting = Waiting::new(ledger, self.pending, forgetting, groups, levels, stages);
             waiting.delays_by = self.delays_by;
             waiting
         });
@@ -341,5 +413,19 @@ impl BanditBuilder {
             refresh: self.refresh,
             keys: self.keys,
         })
+    }
+
+    /// What becomes of decisions of which nothing comes.
+    fn defaults(&self) -> Result<Defaults, BuildError> {
+        if let Some(rule) = &self.stages {
+            return match (self.window, self.default) {
+                (None, _) => Err(BuildError::StagesWithoutWindow),
+                (_, Some(default)) => Err(BuildError::StagesWithDefault { default }),
+                _ => Ok(Defaults::ByArm(rule.baselines(&self.arms).map_err(BuildError::Cost)?.into())),
+            };
+        }
+        let (minimum, maximum) = self.reward.range();
+        let default = self.default.unwrap_or(Reward::new(0.0_f64.clamp(minimum, maximum)));
+        self.reward.quantity(default).map(Defaults::Alike).map_err(BuildError::DefaultReward)
     }
 }

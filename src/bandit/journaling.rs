@@ -121,7 +121,8 @@ impl Bandit {
             // A record of a cohort that was about to close may stand in the next file.
             builder =
                 builder.window(waiting.window().with_a_bucket_more()).delays_by(waiting.delays_by.clone());
-            let scaled = waiting.default_reward().get() as f64 / crate::reward::Quantity::ONE as f64;
+            let scaled = waiting.default_reward(crate::arm::ArmId::new(0)).get() as f64
+                / crate::reward::Quantity::ONE as f64;
             builder = builder.default_reward(Reward::new(self.reward.unscale(scaled)));
         }
         match builder.build() {

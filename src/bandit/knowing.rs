@@ -35,15 +35,16 @@ impl Bandit {
             return Known { statistics, posteriors, told };
         };
         let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
-        let default = waiting.default_reward();
-        let posterior = |arm: &Evidence| {
+        let defaults = arms.iter().map(|&arm| waiting.default_reward(arm));
+        let with_default = || evidence.iter().zip(defaults.clone());
+        let posterior = |(arm, default): (&Evidence, _)| {
             let (trials, sum) = arm.earned(default);
             self.prior.updated(sum, (trials - sum).max(0.0))
         };
         Known {
-            posteriors: evidence.iter().map(posterior).collect(),
-            statistics: evidence.iter().map(|arm| arm.rounded(default)).collect(),
-            told: evidence.iter().map(|arm| arm.told(default)).sum::<f64>() as u64,
+            posteriors: with_default().map(posterior).collect(),
+            statistics: with_default().map(|(arm, default)| arm.rounded(default)).collect(),
+            told: with_default().map(|(arm, default)| arm.told(default)).sum::<f64>() as u64,
         }
     }
 
@@ -101,8 +102,9 @@ impl Bandit {
             let counted = evidence.iter_mut().zip(counted).zip(arms);
             let counted = counted.filter(|((_, statistics), _)| *statistics != ArmStatistics::default());
             if entry.id.is_closed(told, window) {
-                let default = waiting.default_reward();
-                counted.for_each(|((evidence, arm), _)| evidence.add(arm.settled(default), weight, 1.0));
+                for ((evidence, statistics), &arm) in counted {
+                    evidence.add(statistics.settled(waiting.default_reward(arm)), weight, 1.0);
+                }
                 continue;
             }
             for ((evidence, statistics), &arm) in counted {
@@ -140,7 +142,7 @@ impl Bandit {
                 .for_each(|(_, estate)| estate.endless.visit(segment, &[arm], |_, theirs| add(theirs)));
             return sum;
         };
-        let (window, default) = (waiting.window(), waiting.default_reward());
+        let (window, default) = (waiting.window(), waiting.default_reward(arm));
         waiting.ledger.with(|state| {
             let theirs = peers.estates().flat_map(|(_, estate)| &estate.layers);
             let layers = state.history.layers().iter().map(|layer| &**layer).chain(theirs);

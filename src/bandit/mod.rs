@@ -6,6 +6,7 @@ mod exchange;
 #[cfg(feature = "journal")]
 mod journaling;
 mod knowing;
+mod observing;
 mod refreshing;
 #[cfg(feature = "journal")]
 mod replaying;

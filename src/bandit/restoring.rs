@@ -7,7 +7,7 @@ use crate::decision::Issuer;
 use crate::reward::{Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
-use crate::statistics::{ArmStatistics, Cohort, CohortId, Entry, Layer, StatisticsError};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry, Layer, StatisticsError};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
@@ -86,6 +86,7 @@ impl Bandit {
         for generation in &snapshot.generations {
             ancestors.push(self.inherit(generation, &lives, &mut counted)?);
         }
+        self.same_baselines(snapshot, &ancestors[0])?;
         let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
         let issuers: BTreeSet<Issuer> = lives.keys().map(|&(issuer, _)| issuer).collect();
         let mut estate = Estate { now, ancestors, issuers, ..Estate::default() };
@@ -148,11 +149,42 @@ impl Bandit {
         {
             return Err(refused);
         }
-        let default = waiting.default_reward().get();
+        let Defaults::Alike(default) = waiting.defaults() else {
+            return if theirs.baselines.is_some() {
+                Ok(())
+            } else {
+                Err(RestoreError::Stages { snapshot: false })
+            };
+        };
+        if theirs.baselines.is_some() {
+            return Err(RestoreError::Stages { snapshot: true });
+        }
+        let default = default.get();
         if u64::from(theirs.default) != default {
             let scaled = |units: u64| units as f64 / Quantity::ONE as f64;
             let (snapshot, bandit) = (scaled(u64::from(theirs.default)), scaled(default));
             return Err(RestoreError::DefaultReward { snapshot, bandit });
+        }
+        Ok(())
+    }
+
+    /// Whether the arms that are on both sides start from the same totals, where rewards come in stages.
+    fn same_baselines(&self, snapshot: &Snapshot, latest: &Ancestor) -> Result<(), RestoreError> {
+        let ours = self.waiting.as_ref().and_then(|waiting| waiting.defaults().baselines());
+        let theirs = snapshot.waiting.as_ref().and_then(|waiting| waiting.baselines.as_ref());
+        let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(()) };
+        if theirs.len() != latest.arm.len() {
+            return Err(RestoreError::Baselines { baselines: theirs.len(), arms: latest.arm.len() });
+        }
+        for (&theirs, arm) in theirs.iter().zip(&latest.arm) {
+            let Some(arm) = *arm else { continue };
+            let ours = ours[arm.index()].units();
+            if theirs != ours {
+                let scaled = |units: i64| units as f64 / Quantity::ONE as f64;
+                let (snapshot, bandit) = (scaled(theirs), scaled(ours));
+                let arm = self.arms.arm(arm).to_string();
+                return Err(RestoreError::Baseline { arm, snapshot, bandit });
+            }
         }
         Ok(())
     }
@@ -162,7 +194,7 @@ impl Bandit {
         let mut past = Lives::new();
         let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
         for life in &snapshot.lives {
-            let &Life { replica, incarnation, cohort, issued, ref claimed, ref delays } = life;
+            let &Life { replica, incarnation, cohort, issued, ref claimed, ref outcomes, ref delays } = life;
             let issuer = Issuer { replica, incarnation };
             if issuer == self.issuer {
                 return Err(RestoreError::IncarnationTaken { replica, incarnation });
@@ -172,15 +204,25 @@ impl Bandit {
                 let first = word as u64 * 64;
                 bits != 0 && first + u64::from(64 - bits.leading_zeros()) > issued
             });
+            // Words of outcomes stand where there is a rule, and bits where there is none.
+            let staged = self.waiting.as_ref().is_some_and(|waiting| waiting.stages.is_some());
+            let idle = if staged { claimed.is_empty() } else { outcomes.is_empty() };
+            let known = |&(sequence, bits): &(u64, u64)| sequence < issued && Cohort::is_outcome(bits);
             let cohort = CohortId::new(cohort);
             let possible = (cohort == CohortId::OPEN_ENDED) == self.waiting.is_none()
                 && cohort.bucket() <= now
                 && issued <= Cohort::CAPACITY
                 && incarnation >> Issuer::INCARNATION_BITS == 0
+                && idle
+                && outcomes.iter().all(known)
                 && !beyond;
-            let restored = (Cohort::restored(issued, claimed), delays.clone());
-            if !possible || past.insert((issuer, cohort), restored).is_some() {
-                return Err(RestoreError::Life { replica, incarnation });
+            let impossible = RestoreError::Life { replica, incarnation };
+            if !possible {
+                return Err(impossible);
+            }
+            let restored = (Cohort::restored(issued, claimed, outcomes), delays.clone());
+            if past.insert((issuer, cohort), restored).is_some() {
+                return Err(impossible);
             }
         }
         Ok(past)
@@ -247,7 +289,8 @@ impl Bandit {
                     return Err(StatisticsError::TooMany { count: statistics.issued() });
                 }
                 // Of yes-or-no outcomes only those count that are not the default.
-                let other = if waiting.default_reward().get() == 0 { statistics.returned() } else { 0 };
+                let failures = matches!(waiting.defaults(), Defaults::Alike(default) if default.get() == 0);
+                let other = if failures { statistics.returned() } else { 0 };
                 self.reward == RewardKind::Binary && statistics != statistics.with_sum(other)
             }
             _ => false,

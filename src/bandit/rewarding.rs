@@ -6,7 +6,7 @@ use std::fmt;
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Token, TokenError};
 use crate::delta::Forwarded;
-use crate::reward::{Quantity, Reward, RewardValueError};
+use crate::reward::{OutcomeError, Quantity, Reward, RewardValueError, Stage};
 use crate::segment::SegmentId;
 use crate::statistics::{ClaimError, Cohort, CohortId};
 use crate::time::Timestamp;
@@ -74,7 +74,26 @@ impl Error for ParseError {
 pub enum RewardError {
     /// The value is not admissible.
     Value(RewardValueError),
-    /// The decision has its reward already, or was taken back.
+    /// The outcome is not admissible.
+    Outcome(OutcomeError),
+    /// This stage of the decision has arrived before.
+    DuplicateStage {
+        /// The decision.
+        id: DecisionId,
+        /// The stage.
+        stage: Stage,
+    },
+    /// The bandit has a [rule](crate::BanditBuilder::stages) and makes rewards of outcomes, by [`Bandit::observe`].
+    InStages {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The bandit has no rule by which outcomes would become rewards; it takes those by [`Bandit::reward`].
+    NotInStages {
+        /// The decision.
+        id: DecisionId,
+    },
+    /// The decision has its reward already, or was taken back; to be taken back, it has an outcome already.
     AlreadyRewarded {
         /// The decision.
         id: DecisionId,
@@ -115,6 +134,14 @@ impl fmt::Display for RewardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Value(error) => error.fmt(f),
+            Self::Outcome(error) => error.fmt(f),
+            Self::DuplicateStage { id, stage } => write!(f, "decision {id} has been {stage} before"),
+            Self::InStages { id } => {
+                write!(f, "the reward of decision {id} is made of outcomes in stages; report those")
+            }
+            Self::NotInStages { id } => {
+                write!(f, "no rule makes a reward of outcomes for decision {id}; report the reward")
+            }
             Self::AlreadyRewarded { id } => write!(f, "decision {id} has its reward already"),
             Self::Late { id } => write!(f, "the reward of decision {id} comes after its window"),
             Self::NeverIssued { id } => write!(f, "decision {id} was never made"),
@@ -148,6 +175,7 @@ impl Error for RewardError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Value(error) => Some(error),
+            Self::Outcome(error) => Some(error),
             Self::Space(error) => Some(error),
             _ => None,
         }
@@ -213,6 +241,9 @@ impl Bandit {
         decision: &Decision,
         reward: Reward,
     ) -> Result<(Quantity, (SegmentId, ArmId)), RewardError> {
+        if self.reward_rule().is_some() {
+            return Err(RewardError::InStages { id: decision.id });
+        }
         let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
         let (fingerprint, segment, arm) = (decision.fingerprint, decision.segment, decision.arm);
         Ok((quantity, self.locate(fingerprint, segment, arm).map_err(RewardError::Space)?))

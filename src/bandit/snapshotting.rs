@@ -7,7 +7,7 @@ use crate::decision::Issuer;
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, PlaceRecord, Snapshot, WaitingRecord};
-use crate::statistics::{ArmStatistics, Cohort, CohortId};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults};
 
 use super::Bandit;
 use super::waiting::Waiting;
@@ -58,8 +58,12 @@ impl Bandit {
                     let delays = mine.grouped(&entry.delays.read());
                     lives.push(Life { delays, ..life(entry.issuer, entry.id, &entry.cohort) });
                 }
-                let default = mine.default_reward().get() as u32;
-                waiting = Some(WaitingRecord { window: mine.window(), default, now: state.now, delays });
+                let (default, baselines) = match mine.defaults() {
+                    Defaults::Alike(default) => (default.get() as u32, None),
+                    Defaults::ByArm(arms) => (0, Some(arms.iter().map(|arm| arm.units()).collect())),
+                };
+                let window = mine.window();
+                waiting = Some(WaitingRecord { window, default, baselines, now: state.now, delays });
             }),
         }
         let today = generation(&self.arms, &self.segments, cells);
@@ -100,13 +104,14 @@ fn generation(arms: &ArmSpace, segments: &Segments, mut cells: BTreeMap<Place, C
 
 fn life(issuer: Issuer, cohort: CohortId, numbers: &Cohort) -> Life {
     // Numbers after bits: every bit then belongs to a number that was taken.
-    let claimed = numbers.claimed();
+    let (claimed, outcomes) = (numbers.claimed(), numbers.outcomes());
     Life {
         replica: issuer.replica,
         incarnation: issuer.incarnation,
         cohort: cohort.get(),
         issued: numbers.issued(),
         claimed,
+        outcomes,
         delays: GroupedDelays::new(),
     }
 }

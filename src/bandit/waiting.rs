@@ -10,11 +10,12 @@ use crate::belief::{Forgetting, Pending};
 use crate::decision::{Decision, DecisionId, Issuer};
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
-use crate::statistics::{ClaimError, CohortId, Entry, Ledger, Refused};
+use crate::statistics::{ClaimError, CohortId, Defaults, Entry, Ledger, State};
 use crate::sync::{Arc, AtomicU64, Ordering, Published};
 use crate::time::{Timestamp, Window};
 
 use super::Bandit;
+use super::observing::Stages;
 use super::rewarding::RewardError;
 
 /// What a bandit with an attribution window keeps.
@@ -29,6 +30,8 @@ pub(super) struct Waiting {
     pub(super) levels: Vec<String>,
     /// Earlier lives that a snapshot told of.
     pub(super) past: BTreeSet<Issuer>,
+    /// Where outcomes come in stages.
+    pub(super) stages: Option<Stages>,
     /// The laws of delay of the groups, as estimated when the bucket began.
     laws: Published<Vec<DelayLaw>>,
     refused: AtomicU64,
@@ -140,13 +143,25 @@ impl Waiting {
         forgetting: Forgetting,
         groups: Groups,
         levels: Vec<String>,
+        stages: Option<Stages>,
     ) -> Self {
         let past = BTreeSet::new();
         let zero = || AtomicU64::new(0);
         let laws = Published::empty();
         let (refused, corrected, delays_by) = (zero(), zero(), DelaysBy::default());
-        let waiting =
-            Self { ledger, pending, forgetting, groups, delays_by, levels, past, laws, refused, corrected };
+        let waiting = Self {
+            ledger,
+            pending,
+            forgetting,
+            groups,
+            delays_by,
+            levels,
+            past,
+            stages,
+            laws,
+            refused,
+            corrected,
+        };
         waiting.learn_delays();
         waiting
     }
@@ -186,8 +201,12 @@ impl Waiting {
         self.ledger.shape().window
     }
 
-    pub(super) fn default_reward(&self) -> Quantity {
-        self.ledger.shape().default
+    pub(super) fn defaults(&self) -> &Defaults {
+        &self.ledger.shape().defaults
+    }
+
+    pub(super) fn default_reward(&self, arm: ArmId) -> Quantity {
+        self.defaults().of(arm)
     }
 
     /// Counts the reward of a decision in its cohort, as of a bucket of time, and says which: the present one, or an earlier
@@ -200,25 +219,37 @@ impl Waiting {
         quantity: Quantity,
         at: Option<u32>,
     ) -> Result<u32, RewardError> {
+        if self.stages.is_some() {
+            return Err(RewardError::InStages { id });
+        }
         self.ledger.with(|state| {
             let now = at.unwrap_or(state.now);
             if at.is_some() && self.ledger.is_over(id.cohort, now) {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(RewardError::Late { id });
+                return Err(self.late(id));
             }
             let entry = self.claim(state, own, id)?;
-            self.late_if_sealed(id, entry.cells.reward(segment, arm, quantity))?;
-            let closed = id.cohort.is_closed(now, self.window());
-            if closed {
-                // Relaxed: a figure for people.
-                self.corrected.fetch_add(1, Ordering::Relaxed);
-            }
-            if quantity != self.default_reward() && !closed {
-                let delay = now.saturating_sub(id.cohort.bucket()) as usize;
-                entry.delays.add(self.groups.of(segment, arm), delay, 1);
-            }
+            let counted = entry.cells.reward(segment, arm, quantity);
+            counted.map_err(|refused| self.refusal(id, refused))?;
+            self.arrived(now, entry, (segment, arm), quantity != self.default_reward(arm));
             Ok(now)
         })
+    }
+
+    /// Notes that something has come of a decision at this bucket, and if it is its conversion with what delay.
+    pub(super) fn arrived(
+        &self,
+        now: u32,
+        entry: &Entry,
+        (segment, arm): (SegmentId, ArmId),
+        conversion: bool,
+    ) {
+        if entry.id.is_closed(now, self.window()) {
+            // Relaxed: a figure for people.
+            self.corrected.fetch_add(1, Ordering::Relaxed);
+        } else if conversion {
+            let delay = now.saturating_sub(entry.id.bucket()) as usize;
+            entry.delays.add(self.groups.of(segment, arm), delay, 1);
+        }
     }
 
     /// Takes a decision back.
@@ -228,16 +259,34 @@ impl Waiting {
         id: DecisionId,
         (segment, arm): (SegmentId, ArmId),
     ) -> Result<(), RewardError> {
+        if self.stages.is_some() {
+            return self.withdraw_staged(own, id, (segment, arm));
+        }
         self.ledger.with(|state| {
             let entry = self.claim(state, own, id)?;
-            self.late_if_sealed(id, entry.cells.withdraw(segment, arm))
+            entry.cells.withdraw(segment, arm).map_err(|refused| self.refusal(id, refused))
         })
     }
 
     /// Claims a decision in its cohort.
     fn claim<'a>(
         &self,
-        state: &'a crate::statistics::State,
+        state: &'a State,
+        own: Issuer,
+        id: DecisionId,
+    ) -> Result<&'a Arc<Entry>, RewardError> {
+        let entry = self.find(state, own, id)?;
+        entry.cohort.claim(id.sequence).map_err(|error| match error {
+            ClaimError::NeverIssued => RewardError::NeverIssued { id },
+            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
+        })?;
+        Ok(entry)
+    }
+
+    /// The cohort that has issued a decision.
+    pub(super) fn find<'a>(
+        &self,
+        state: &'a State,
         own: Issuer,
         id: DecisionId,
     ) -> Result<&'a Arc<Entry>, RewardError> {
@@ -247,30 +296,17 @@ impl Waiting {
         if id.cohort == CohortId::OPEN_ENDED {
             return Err(RewardError::UnknownCohort { id });
         }
-        let Some(entry) = state.find(id.issuer, id.cohort) else {
-            if state.is_closed(id.cohort, self.window()) {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                return Err(RewardError::Late { id });
-            }
-            return Err(RewardError::NeverIssued { id });
-        };
-        entry.cohort.claim(id.sequence).map_err(|error| match error {
-            ClaimError::NeverIssued => RewardError::NeverIssued { id },
-            ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
-        })?;
-        Ok(entry)
+        match state.find(id.issuer, id.cohort) {
+            Some(entry) if id.sequence < entry.cohort.issued() => Ok(entry),
+            None if state.is_closed(id.cohort, self.window()) => Err(self.late(id)),
+            _ => Err(RewardError::NeverIssued { id }),
+        }
     }
 
-    fn late_if_sealed(&self, id: DecisionId, counted: Result<(), Refused>) -> Result<(), RewardError> {
-        match counted {
-            Ok(()) => Ok(()),
-            Err(Refused::Sealed) => {
-                self.refused.fetch_add(1, Ordering::Relaxed);
-                Err(RewardError::Late { id })
-            }
-            // A cell is full of decisions only: this one is not among them.
-            Err(Refused::Full) => Err(RewardError::NeverIssued { id }),
-        }
+    /// Notes that something has come too late.
+    pub(super) fn late(&self, id: DecisionId) -> RewardError {
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        RewardError::Late { id }
     }
 }
 

@@ -65,6 +65,14 @@ impl fmt::Display for DuplicateStage {
 
 impl Error for DuplicateStage {}
 
+impl Baseline {
+    /// Units of 2⁻²⁴ of the declared range, from its minimum; beyond either bound where costs or merits lead there.
+    #[must_use]
+    pub const fn units(self) -> i64 {
+        self.units
+    }
+}
+
 impl Contribution {
     /// The most that all stages of a rule together may contribute either way, in units: 2¹⁹ times the range. Sixteen
     /// such sums, from sixteen different rules even, fit into the state.

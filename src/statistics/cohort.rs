@@ -8,10 +8,12 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reward::{Baseline, Contribution, Joined};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Window;
 
 use super::claims::Claims;
+use super::outcomes::{Outcomes, Unjoined};
 use super::radix::SEQUENCE_BITS;
 
 /// The number of a cohort.
@@ -64,11 +66,12 @@ pub(crate) enum ClaimError {
     AlreadyClaimed,
 }
 
-/// Numbers decisions and lets each be claimed once.
+/// Numbers decisions and lets each be claimed once: by a bit where rewards come whole, by a word where they come in stages.
 #[derive(Debug)]
 pub(crate) struct Cohort {
     sequence: Sequence,
     claims: Claims,
+    outcomes: Outcomes,
 }
 
 /// The next decision's number: as many as were issued. Every selection writes it, so it has a cache line (and its
@@ -85,7 +88,7 @@ impl Cohort {
     pub(crate) const CAPACITY: u64 = 1 << SEQUENCE_BITS;
 
     pub(crate) fn new() -> Self {
-        Self { sequence: Sequence(AtomicU64::new(0)), claims: Claims::new() }
+        Self { sequence: Sequence(AtomicU64::new(0)), claims: Claims::new(), outcomes: Outcomes::new() }
     }
 
     /// A number for a new decision, or `None` when all are used up.
@@ -140,6 +143,31 @@ impl Cohort {
         if self.claims.claim(sequence) { Ok(()) } else { Err(ClaimError::AlreadyClaimed) }
     }
 
+    /// Joins a stage to what has come of a decision, which was issued; see `Outcomes`.
+    pub(super) fn join(
+        &self,
+        sequence: u64,
+        baseline: Baseline,
+        contribution: Contribution,
+    ) -> Result<(bool, Joined), Unjoined> {
+        self.outcomes.join(sequence, baseline, contribution)
+    }
+
+    /// Takes a decision back, which was issued, unless something has come of it; whether this call did.
+    pub(super) fn withdraw(&self, sequence: u64) -> bool {
+        self.outcomes.withdraw(sequence)
+    }
+
+    /// The words of decisions with outcomes in stages, by ascending number.
+    pub(crate) fn outcomes(&self) -> Vec<(u64, u64)> {
+        self.outcomes.read()
+    }
+
+    /// Whether a decision may have this word.
+    pub(crate) fn is_outcome(bits: u64) -> bool {
+        Outcomes::is_word(bits)
+    }
+
     /// The claimed bits, 64 decisions a word, trailing zeros left out.
     pub(crate) fn claimed(&self) -> Vec<u64> {
         // Not by the number of decisions: a snapshot may claim 2⁴⁰ of them, and memory follows use.
@@ -151,9 +179,12 @@ impl Cohort {
         bits
     }
 
-    /// A cohort of an earlier life: `issued` numbers taken, these bits claimed.
-    pub(crate) fn restored(issued: u64, claimed: &[u64]) -> Self {
-        let cohort = Self { sequence: Sequence(AtomicU64::new(issued)), claims: Claims::new() };
+    /// A cohort of an earlier life: `issued` numbers taken, these bits claimed, these words of outcomes.
+    pub(crate) fn restored(issued: u64, claimed: &[u64], outcomes: &[(u64, u64)]) -> Self {
+        let cohort = Self { sequence: Sequence(AtomicU64::new(issued)), ..Self::new() };
+        for &(sequence, bits) in outcomes {
+            cohort.outcomes.restore(sequence, bits);
+        }
         for (word, &bits) in claimed.iter().enumerate().filter(|&(_, &bits)| bits != 0) {
             cohort.claims.restore(word as u64, bits);
         }

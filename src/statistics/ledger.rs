@@ -5,21 +5,21 @@
 //! sees each cohort in one place only. A cohort that somebody is still between two steps of stays among the open ones
 //! until the next time.
 
-use crate::reward::{Quantity, RewardKind};
+use crate::reward::RewardKind;
 use crate::sync::{Arc, AtomicBool, Ordering, Published};
 use crate::time::Window;
 
 use super::delays::Delays;
 use super::history::{History, Layer};
 use super::pending::PendingCells;
-use super::{ArmStatistics, Cohort, CohortId, Issuer};
+use super::{ArmStatistics, Cohort, CohortId, Defaults, Issuer};
 
 /// What the cohorts of a bandit have in common.
 #[derive(Clone, Debug)]
 pub(crate) struct Shape {
     pub(crate) kind: RewardKind,
     /// What becomes of decisions without a reward.
-    pub(crate) default: Quantity,
+    pub(crate) defaults: Defaults,
     pub(crate) segments: usize,
     pub(crate) arms: usize,
     /// Groups whose delays are told apart, at least one.
@@ -48,7 +48,7 @@ impl Entry {
             issuer,
             id,
             cohort,
-            cells: PendingCells::new(shape.kind, shape.default, shape.segments, shape.arms),
+            cells: PendingCells::new(shape.kind, shape.defaults.clone(), shape.segments, shape.arms),
             delays: Delays::new(shape.groups, shape.window.delays()),
             past: AtomicBool::new(false),
         }
@@ -62,12 +62,12 @@ impl Entry {
     }
 
     /// What it leaves when its time is over.
-    fn fold(&self, default: Quantity) -> Layer {
+    fn fold(&self, defaults: &Defaults) -> Layer {
         let bucket = self.id.bucket();
         let mut layer = Layer::new((bucket, bucket), self.delays.read());
         self.cells.each_touched(|segment, arm, statistics| {
             if statistics != ArmStatistics::default() {
-                let added = layer.add(segment, arm, statistics.settled(default));
+                let added = layer.add(segment, arm, statistics.settled(defaults.of(arm)));
                 debug_assert!(added, "each cell once");
             }
         });
@@ -197,7 +197,7 @@ impl Ledger {
             if folded.is_empty() {
                 return;
             }
-            let layers = folded.iter().map(|entry| entry.fold(self.shape.default));
+            let layers = folded.iter().map(|entry| entry.fold(&self.shape.defaults));
             let history = Arc::new(before.history.with(layers, before.now));
             let after = State { now: before.now, open, history };
             if self.state.replace_loaded(&loaded, Some(Arc::new(after))) {

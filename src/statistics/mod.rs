@@ -7,15 +7,18 @@
 mod cell;
 mod claims;
 mod cohort;
+mod defaults;
 mod delays;
 mod history;
 mod ledger;
 #[cfg(all(test, loom))]
 mod models;
 mod outbox;
+mod outcomes;
 mod owner;
 mod pending;
 mod radix;
+mod staged;
 mod table;
 
 pub use cohort::CohortId;
@@ -23,11 +26,14 @@ pub use cohort::CohortId;
 #[cfg(feature = "journal")]
 pub(crate) use claims::Claims;
 pub(crate) use cohort::{ClaimError, Cohort};
+pub(crate) use defaults::Defaults;
 pub(crate) use history::Layer;
 pub(crate) use ledger::{Entry, Ledger, Shape, State};
 pub(crate) use outbox::Outbox;
+pub(crate) use outcomes::Unjoined;
 pub(crate) use owner::Issuer;
 pub(crate) use pending::Refused;
+pub(crate) use staged::Unobserved;
 pub(crate) use table::{Cells, SegmentCells};
 
 use std::error::Error;

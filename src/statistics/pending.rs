@@ -9,12 +9,13 @@
 //! where it is, and nobody waits.
 
 use crate::arm::ArmId;
-use crate::reward::{Quantity, RewardKind};
+use crate::reward::{Baseline, Contribution, Joined, Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::sync::{AtomicU64, Ordering, SetOnce};
 
-use super::ArmStatistics;
+use super::staged::{PendingStaged, Unobserved};
 use super::table::{Blank, Page, Table};
+use super::{ArmStatistics, Cohort, Defaults};
 
 /// Why a cell of a cohort does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +28,9 @@ pub(crate) enum Refused {
 
 /// {sealed: 1 bit, issued: 31, returned: 32}.
 #[derive(Debug)]
-struct Word(AtomicU64);
+pub(super) struct Word(AtomicU64);
 
-const SEALED: u64 = 1 << 63;
+pub(super) const SEALED: u64 = 1 << 63;
 const ISSUED: u64 = 1 << 32;
 const RETURNED: u64 = 1;
 /// The most decisions a word can count.
@@ -44,16 +45,23 @@ const fn returned(word: u64) -> u64 {
 }
 
 impl Word {
+    pub(super) fn new() -> Self {
+        Self(AtomicU64::new(0))
+    }
+
     /// Changes the word unless it is sealed.
     #[inline]
     fn change(&self, change: impl Fn(u64) -> Result<u64, Refused>) -> Result<(), Refused> {
+        self.change_begun(|word| if word & SEALED != 0 { Err(Refused::Sealed) } else { change(word) })
+    }
+
+    /// Changes the word though it may be sealed.
+    #[inline]
+    fn change_begun(&self, change: impl Fn(u64) -> Result<u64, Refused>) -> Result<(), Refused> {
         // Acquire here and below: the word shows how many have come before; Release: who sees the change sees the
         // decision or amount that it stands for.
         let mut word = self.0.load(Ordering::Acquire);
         loop {
-            if word & SEALED != 0 {
-                return Err(Refused::Sealed);
-            }
             match self.0.compare_exchange_weak(word, change(word)?, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Ok(()),
                 Err(found) => word = found,
@@ -66,41 +74,68 @@ impl Word {
     }
 
     fn withdraw(&self) -> Result<(), Refused> {
-        // A decision that was made after its cell was copied into a snapshot is not in the word that came of it.
-        self.change(|word| Ok(if issued(word) > returned(word) { word - ISSUED } else { word }))
+        self.change(withdrawn)
+    }
+
+    /// Takes back what was begun before the seal.
+    pub(super) fn withdraw_begun(&self) {
+        let changed = self.change_begun(withdrawn);
+        debug_assert!(changed.is_ok(), "there is always less to be had");
     }
 
     fn settle(&self) -> Result<(), Refused> {
-        // As above, and for tokens forged under the public key: a return without its decision brings that along.
-        self.change(|word| match issued(word) > returned(word) {
-            true => Ok(word + RETURNED),
-            false if issued(word) < MOST => Ok(word + ISSUED + RETURNED),
-            false => Err(Refused::Full),
-        })
+        self.change(settled)
+    }
+
+    /// Counts what was begun before the seal.
+    pub(super) fn settle_begun(&self) -> Result<(), Refused> {
+        self.change_begun(settled)
     }
 
     fn check(&self) -> Result<(), Refused> {
         if self.0.load(Ordering::Acquire) & SEALED == 0 { Ok(()) } else { Err(Refused::Sealed) }
     }
 
-    fn read(&self) -> (u64, u64) {
+    pub(super) fn read(&self) -> (u64, u64) {
         let word = self.0.load(Ordering::Acquire);
         (issued(word), returned(word))
+    }
+
+    pub(super) fn seal(&self) {
+        self.0.fetch_or(SEALED, Ordering::AcqRel);
+    }
+
+    pub(super) fn add(&self, statistics: ArmStatistics) {
+        let word = statistics.issued * ISSUED + statistics.returned * RETURNED;
+        self.0.fetch_add(word, Ordering::AcqRel);
+    }
+}
+
+/// The word with one decision less.
+fn withdrawn(word: u64) -> Result<u64, Refused> {
+    // A decision that was made after its cell was copied into a snapshot is not in the word that came of it.
+    Ok(if issued(word) > returned(word) { word - ISSUED } else { word })
+}
+
+/// The word with one decision returned.
+fn settled(word: u64) -> Result<u64, Refused> {
+    // As above, and for tokens forged under the public key: a return without its decision brings that along.
+    match issued(word) > returned(word) {
+        true => Ok(word + RETURNED),
+        false if issued(word) < MOST => Ok(word + ISSUED + RETURNED),
+        false => Err(Refused::Full),
     }
 }
 
 /// What every kind of pending cell can do.
-trait Pending: Blank {
+pub(super) trait Pending: Blank {
     fn word(&self) -> &Word;
-
-    /// Counts a reward, unless the cell is sealed.
-    fn reward(&self, quantity: Quantity, default: Quantity) -> Result<(), Refused>;
 
     /// Decisions, and what has returned of them.
     fn read(&self, default: Quantity) -> ArmStatistics;
 
-    /// Whether every reward that was accepted is there with its amount.
-    fn is_complete(&self) -> bool;
+    /// Forbids every further change; whether every reward that was accepted is there with its amount.
+    fn seal(&self) -> bool;
 
     /// Adds what an earlier life has counted.
     fn add(&self, statistics: ArmStatistics);
@@ -112,7 +147,14 @@ struct PendingBinary(Word);
 
 impl Blank for PendingBinary {
     fn blank() -> Self {
-        Self(Word(AtomicU64::new(0)))
+        Self(Word::new())
+    }
+}
+
+impl PendingBinary {
+    #[inline]
+    fn reward(&self, quantity: Quantity, default: Quantity) -> Result<(), Refused> {
+        if quantity == default { self.0.check() } else { self.0.settle() }
     }
 }
 
@@ -122,24 +164,19 @@ impl Pending for PendingBinary {
         &self.0
     }
 
-    #[inline]
-    fn reward(&self, quantity: Quantity, default: Quantity) -> Result<(), Refused> {
-        if quantity == default { self.0.check() } else { self.0.settle() }
-    }
-
     fn read(&self, default: Quantity) -> ArmStatistics {
         let (issued, returned) = self.0.read();
         let sum = if default.get() == 0 { returned << Quantity::DIGITS } else { 0 };
         ArmStatistics::from_parts(issued, returned, sum, sum)
     }
 
-    fn is_complete(&self) -> bool {
+    fn seal(&self) -> bool {
+        self.0.seal();
         true
     }
 
     fn add(&self, statistics: ArmStatistics) {
-        let word = statistics.issued * ISSUED + statistics.returned * RETURNED;
-        self.0.0.fetch_add(word, Ordering::AcqRel);
+        self.0.add(statistics);
     }
 }
 
@@ -158,7 +195,19 @@ struct PendingReal {
 impl Blank for PendingReal {
     fn blank() -> Self {
         let zero = || AtomicU64::new(0);
-        Self { word: Word(zero()), squares: zero(), sum: zero(), finished: zero() }
+        Self { word: Word::new(), squares: zero(), sum: zero(), finished: zero() }
+    }
+}
+
+impl PendingReal {
+    #[inline]
+    fn reward(&self, quantity: Quantity) -> Result<(), Refused> {
+        self.word.settle()?;
+        // Release: who sees an amount sees the return before it, and who sees the last word both amounts.
+        self.squares.fetch_add(quantity.square(), Ordering::Release);
+        self.sum.fetch_add(quantity.get(), Ordering::Release);
+        self.finished.fetch_add(1, Ordering::Release);
+        Ok(())
     }
 }
 
@@ -168,16 +217,6 @@ impl Pending for PendingReal {
         &self.word
     }
 
-    #[inline]
-    fn reward(&self, quantity: Quantity, _default: Quantity) -> Result<(), Refused> {
-        self.word.settle()?;
-        // Release: who sees an amount sees the return before it, and who sees the last word both amounts.
-        self.squares.fetch_add(quantity.square(), Ordering::Release);
-        self.sum.fetch_add(quantity.get(), Ordering::Release);
-        self.finished.fetch_add(1, Ordering::Release);
-        Ok(())
-    }
-
     fn read(&self, _default: Quantity) -> ArmStatistics {
         let sum = self.sum.load(Ordering::Acquire);
         let squares = self.squares.load(Ordering::Acquire);
@@ -185,14 +224,14 @@ impl Pending for PendingReal {
         ArmStatistics::from_parts(issued, returned, sum, squares)
     }
 
-    fn is_complete(&self) -> bool {
+    fn seal(&self) -> bool {
+        self.word.seal();
         // Acquire: the amounts of all that have finished are then in.
         self.finished.load(Ordering::Acquire) == self.word.read().1
     }
 
     fn add(&self, statistics: ArmStatistics) {
-        let word = statistics.issued * ISSUED + statistics.returned * RETURNED;
-        self.word.0.fetch_add(word, Ordering::AcqRel);
+        self.word.add(statistics);
         self.squares.fetch_add(statistics.squares, Ordering::Release);
         self.sum.fetch_add(statistics.sum, Ordering::Release);
         self.finished.fetch_add(statistics.returned, Ordering::Release);
@@ -206,13 +245,14 @@ pub(crate) struct PendingCells {
     /// {closed: 1 bit, pages announced: 63}.
     pages: AtomicU64,
     /// What becomes of decisions without a reward.
-    default: Quantity,
+    defaults: Defaults,
 }
 
 #[derive(Debug)]
 enum Kind {
     Binary(Table<PendingBinary>),
     Real(Table<PendingReal>),
+    Staged(Table<PendingStaged>),
 }
 
 macro_rules! each_kind {
@@ -220,17 +260,19 @@ macro_rules! each_kind {
         match &$cells.kind {
             Kind::Binary($table) => $body,
             Kind::Real($table) => $body,
+            Kind::Staged($table) => $body,
         }
     };
 }
 
 impl PendingCells {
-    pub(crate) fn new(kind: RewardKind, default: Quantity, segments: usize, arms: usize) -> Self {
-        let kind = match kind {
-            RewardKind::Binary => Kind::Binary(Table::new(segments, arms)),
-            RewardKind::Real { .. } => Kind::Real(Table::new(segments, arms)),
+    pub(crate) fn new(kind: RewardKind, defaults: Defaults, segments: usize, arms: usize) -> Self {
+        let kind = match (kind, &defaults) {
+            (_, Defaults::ByArm(_)) => Kind::Staged(Table::new(segments, arms)),
+            (RewardKind::Binary, _) => Kind::Binary(Table::new(segments, arms)),
+            (RewardKind::Real { .. }, _) => Kind::Real(Table::new(segments, arms)),
         };
-        Self { kind, pages: AtomicU64::new(0), default }
+        Self { kind, pages: AtomicU64::new(0), defaults }
     }
 
     /// Counts a decision.
@@ -239,33 +281,76 @@ impl PendingCells {
         each_kind!(self, table => self.touch(table, segment, arm)?.word().issue())
     }
 
-    /// Counts the reward of a decision.
+    /// Counts the reward of a decision, where rewards come whole.
     #[inline]
     pub(crate) fn reward(&self, segment: SegmentId, arm: ArmId, quantity: Quantity) -> Result<(), Refused> {
-        each_kind!(self, table => self.touch(table, segment, arm)?.reward(quantity, self.default))
+        match &self.kind {
+            Kind::Binary(table) => self.touch(table, segment, arm)?.reward(quantity, self.default()),
+            Kind::Real(table) => self.touch(table, segment, arm)?.reward(quantity),
+            Kind::Staged(_) => unreachable!("rewards in stages are observed"),
+        }
     }
 
-    /// Takes a decision back that has had no reward.
+    /// Takes a decision back that has had no reward, where rewards come whole.
     pub(crate) fn withdraw(&self, segment: SegmentId, arm: ArmId) -> Result<(), Refused> {
         each_kind!(self, table => self.touch(table, segment, arm)?.word().withdraw())
     }
 
+    /// Counts the difference that an outcome makes to its decision, of this number in the cohort; whether it is the first
+    /// of the decision.
+    pub(crate) fn observe(
+        &self,
+        (segment, arm): (SegmentId, ArmId),
+        cohort: &Cohort,
+        sequence: u64,
+        contribution: Contribution,
+    ) -> Result<(bool, Joined), Unobserved> {
+        let (table, baselines) = self.staged();
+        let cell = self.touch(table, segment, arm).map_err(Unobserved::Refused)?;
+        cell.observe(|| cohort.join(sequence, baselines[arm.index()], contribution))
+    }
+
+    /// Takes a decision back, unless it has had an outcome; whether this call did.
+    pub(crate) fn withdraw_staged(
+        &self,
+        (segment, arm): (SegmentId, ArmId),
+        cohort: &Cohort,
+        sequence: u64,
+    ) -> Result<bool, Refused> {
+        self.touch(self.staged().0, segment, arm)?.withdraw(|| cohort.withdraw(sequence))
+    }
+
+    /// The default reward as yes-or-no cells need it, to which all arms are alike.
+    #[inline]
+    fn default(&self) -> Quantity {
+        self.defaults.of(ArmId::new(0))
+    }
+
+    fn staged(&self) -> (&Table<PendingStaged>, &[Baseline]) {
+        match (&self.kind, self.defaults.baselines()) {
+            (Kind::Staged(table), Some(baselines)) => (table, baselines),
+            _ => unreachable!("outcomes are observed where there is a rule"),
+        }
+    }
+
     /// What is known of an arm in a segment; touches nothing.
     pub(crate) fn read(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
-        let none = ArmStatistics::default;
-        each_kind!(self, table => table.get(segment, arm).map_or_else(none, |cell| cell.read(self.default)))
+        let (none, default) = (ArmStatistics::default, self.default());
+        each_kind!(self, table => table.get(segment, arm).map_or_else(none, |cell| cell.read(default)))
     }
 
     /// What is known of these arms, which ascend; touches nothing.
     pub(crate) fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
-        each_kind!(self, table => table.read_each(segment, arms, |cell| cell.read(self.default)))
+        let default = self.default();
+        each_kind!(self, table => table.read_each(segment, arms, |cell| cell.read(default)))
     }
 
     /// Reads all cells of the pages that are there, by segment and arm.
     pub(crate) fn each_touched(&self, mut visit: impl FnMut(SegmentId, ArmId, ArmStatistics)) {
+        let default = self.default();
         each_kind!(self, table => {
             for (segment, first, page) in table.pages() {
-                page.cells(first).for_each(|(arm, cell)| visit(segment, arm, cell.read(self.default)));
+                page.cells(first).for_each(|(arm, cell)| visit(segment, arm, cell.read(default)));
             }
         });
     }
@@ -288,8 +373,7 @@ impl PendingCells {
             for (_, first, page) in table.pages() {
                 sealed += 1;
                 for (_, cell) in page.cells(first) {
-                    cell.word().0.fetch_or(SEALED, Ordering::AcqRel);
-                    complete &= cell.is_complete();
+                    complete &= cell.seal();
                 }
             }
         });

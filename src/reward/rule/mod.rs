@@ -181,6 +181,14 @@ impl RewardRule {
         Ok(Contribution { stage, units: self.units((weight + payment) * libm::exp(-discount * days)) })
     }
 
+    /// Whether an outcome is the conversion of its decision, whose delay is learnt: the payment, or where payments are worth
+    /// nothing whatever comes first.
+    pub(crate) fn is_conversion(&self, stage: Stage, first: bool) -> bool {
+        // A weight of 0 is what stages have that were not declared.
+        let pays = self.payment.is_some() || self.terms[Stage::Paid.index()].weight.abs() > 0.0;
+        if pays { stage == Stage::Paid } else { first }
+    }
+
     /// A difference of totals in units of 2⁻²⁴ of the range. The builder has seen to it that it fits.
     fn units(&self, value: f64) -> i64 {
         let (minimum, maximum) = self.kind.range();

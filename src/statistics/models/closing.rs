@@ -3,7 +3,7 @@
 use crate::arm::ArmId;
 use crate::reward::RewardKind;
 use crate::statistics::pending::PendingCells;
-use crate::statistics::{ArmStatistics, Cohort, CohortId, Issuer, Ledger, Shape, State};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Issuer, Ledger, Shape, State};
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::time::Window;
 
@@ -11,7 +11,7 @@ use super::{ARM, REAL, SEGMENT, explore, quantity, race};
 
 /// Cells of a cohort for two arms, which share a page, or for four, which do not.
 fn pending(kind: RewardKind, arms: usize) -> PendingCells {
-    PendingCells::new(kind, quantity(0.0), 1, arms)
+    PendingCells::new(kind, Defaults::Alike(quantity(0.0)), 1, arms)
 }
 
 #[test]
@@ -143,8 +143,14 @@ fn known(state: &State, window: Window) -> ArmStatistics {
 fn a_fold_and_a_late_reward_leave_the_reward_in_one_place() {
     let day = std::time::Duration::from_secs(86_400);
     let window = Window::new(day, day).expect("a window");
-    let shape =
-        Shape { kind: RewardKind::Binary, default: quantity(0.0), segments: 1, arms: 2, groups: 1, window };
+    let shape = Shape {
+        kind: RewardKind::Binary,
+        defaults: Defaults::Alike(quantity(0.0)),
+        segments: 1,
+        arms: 2,
+        groups: 1,
+        window,
+    };
     explore(move || {
         let issuer = Issuer { replica: 0, incarnation: 1 };
         let ledger = Arc::new(Ledger::new(shape.clone(), issuer));

@@ -6,6 +6,7 @@
 //! the model above it would notice.
 
 mod closing;
+mod staging;
 
 use loom::thread;
 
