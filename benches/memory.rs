@@ -1,12 +1,16 @@
 //! Bytes that the counters of a large portfolio take: 1,000 segments × 30,000 arms, of which 1 % are touched, once
-//! next to each other and once scattered at random. Counted by an allocator, so the figures do not depend on the
+//! next to each other and once scattered at random; and bytes that pending decisions take beyond the counters, where
+//! rewards come in stages and where they are yes or no. Counted by an allocator, so the figures do not depend on the
 //! machine's load.
+
+use std::time::Duration;
 
 use allocation_counter::measure;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tactful::policy::{Policy, Thompson, Uniform};
-use tactful::{ArmId, ArmSpace, Bandit, SegmentId, Segments};
+use tactful::time::Window;
+use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardRule, SegmentId, Segments, Stage};
 
 const SEGMENTS: u32 = 1_000;
 const ARMS: u32 = 30_000;
@@ -55,6 +59,37 @@ fn plan(rewarded: u32) -> (usize, i64) {
     (contenders, counted.bytes_current)
 }
 
+/// Bytes in use per decision with a reward, and per decision, when this share of 2²⁰ pending decisions has one.
+fn pending(staged: bool, share: f64) -> (f64, f64) {
+    const DECISIONS: u32 = 1 << 20;
+    let day = Duration::from_secs(86_400);
+    let arms = ArmSpace::builder().dimension("arm", ["a", "b"]).build().unwrap();
+    let builder =
+        Bandit::builder(arms, Segments::single()).policy(Uniform).window(Window::new(14 * day, day).unwrap());
+    let rule = RewardRule::builder(0.0, 1.0).weight(Stage::Delivered, 0.5).build().unwrap();
+    let bandit = if staged { builder.stages(rule) } else { builder }.build().unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let all = bandit.arms().all();
+    let mut select = || bandit.select(SegmentId::new(0), &all, &mut rng).unwrap();
+    // The cells and the plan are there before.
+    let decisions: Vec<_> = (0..DECISIONS).map(|_| select()).collect();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+    let mut rewarded = 0;
+    let counted = measure(|| {
+        for decision in &decisions {
+            if rng.random_bool(share) {
+                rewarded += 1;
+                match staged {
+                    true => bandit.observe(decision, Stage::Delivered).unwrap(),
+                    false => bandit.reward(decision, Reward::SUCCESS).unwrap(),
+                }
+            }
+        }
+    });
+    let bytes = counted.bytes_current as f64;
+    (bytes / f64::from(rewarded), bytes / f64::from(DECISIONS))
+}
+
 fn main() {
     let clustered = per_cell(|rng| {
         let first = rng.random_range(0..ARMS - TOUCHED);
@@ -74,5 +109,15 @@ fn main() {
     for rewarded in [0, 10, 1_000] {
         let (contenders, bytes) = plan(rewarded);
         println!("  plan after {rewarded} outcomes: {contenders} contenders, {bytes} bytes");
+    }
+    for share in [1.0, 0.9, 0.5, 0.05] {
+        let (each, all) = pending(true, share);
+        println!(
+            "  outcomes in stages, {share} of decisions have some: {each:.2} bytes each, {all:.2} of all"
+        );
+    }
+    for share in [1.0, 0.05] {
+        let (_, all) = pending(false, share);
+        println!("  yes or no, {share} of decisions succeed: {:.2} bits a decision", 8.0 * all);
     }
 }

@@ -20,9 +20,10 @@ use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::belief::Beta;
 use tactful::pausing::Gate;
 use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, View};
+use tactful::time::Window;
 use tactful::{
-    ArmId, ArmSpace, Bandit, Cadence, Decision, Eligibility, Plan, Refresh, Reward, RewardKind, SegmentId,
-    Segments,
+    ArmId, ArmSpace, Bandit, Cadence, Decision, Eligibility, Plan, Refresh, Reward, RewardKind, RewardRule,
+    SegmentId, Segments, Stage,
 };
 
 /// Far more than the work takes on the slowest machine.
@@ -57,7 +58,15 @@ fn select(bandit: &Bandit, number: u32, eligible: &Eligibility, rng: &mut Xoshir
 /// One selection and its reward.
 fn play(bandit: &Bandit, eligible: &Eligibility, rng: &mut Xoshiro256PlusPlus) {
     let decision = select(bandit, 0, eligible, rng);
-    bandit.reward(&decision, Reward::SUCCESS).unwrap();
+    succeed(bandit, &decision);
+}
+
+/// The reward of a decision, whole or the first of several stages.
+fn succeed(bandit: &Bandit, decision: &Decision) {
+    match bandit.reward_rule() {
+        None => bandit.reward(decision, Reward::SUCCESS).unwrap(),
+        Some(_) => bandit.observe(decision, Stage::Promised).unwrap(),
+    }
 }
 
 /// Selections and rewards that the other thread makes while the first one is parked: in the same segment for all
@@ -73,7 +82,7 @@ fn in_its_way(bandit: &Bandit) {
         }
     }
     let late = select(bandit, 1, &sets[0], &mut rng);
-    bandit.reward(&late, Reward::SUCCESS).unwrap();
+    succeed(bandit, &late);
 }
 
 /// How many decisions and rewards that is.
@@ -277,6 +286,36 @@ fn lock_free_real_rewards() {
     let decide = |bandit: &Bandit| select(bandit, 0, &bandit.arms().all(), &mut rng());
     let work = |bandit: &Bandit, decision: &Decision| bandit.reward(decision, Reward::new(2.5)).unwrap();
     let operations = every_operation(make, decide, work, (0, 1));
+    assert!(operations >= 30, "only {operations} operations seen");
+}
+
+/// A bandit with a window of a day, whose rewards come in stages.
+fn staged() -> Bandit {
+    let day = Duration::from_secs(86_400);
+    let rule = RewardRule::builder(0.0, 1.0).weight(Stage::Promised, 0.5).weight(Stage::Opened, 0.25);
+    let arms = ArmSpace::builder().dimension("template", ["a", "b", "c", "d"]).build().unwrap();
+    let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    let builder = Bandit::builder(arms, segments).window(Window::new(day, day).unwrap());
+    builder.stages(rule.build().unwrap()).cadence(Cadence::EVERY_EVENT).incarnation(1).build().unwrap()
+}
+
+#[test]
+fn lock_free_first_outcome() {
+    let decide = |bandit: &Bandit| select(bandit, 0, &bandit.arms().all(), &mut rng());
+    let work = |bandit: &Bandit, decision: &Decision| bandit.observe(decision, Stage::Opened).unwrap();
+    let operations = every_operation(staged, decide, work, (0, 1));
+    // The gate, the word's pages, the word, the return, two sums, the end, and a refresh.
+    assert!(operations >= 40, "only {operations} operations seen");
+}
+
+#[test]
+fn lock_free_further_outcome() {
+    let opened = |bandit: &Bandit| {
+        let decision = select(bandit, 0, &bandit.arms().all(), &mut rng());
+        bandit.observe(&decision, Stage::Opened).unwrap();
+        decision
+    };
+    let operations = every_operation(staged, opened, succeed, (0, 0));
     assert!(operations >= 30, "only {operations} operations seen");
 }
 
