@@ -112,7 +112,8 @@ mod stand_in {
     /// Stand-in for the set-once slot: one operation of loom's mutex each.
     pub(crate) struct SetOnce<T> {
         turn: loom::sync::Mutex<()>,
-        value: std::sync::OnceLock<T>,
+        /// Boxed, as in the slot itself: loom's threads have little stack.
+        value: std::sync::OnceLock<Box<T>>,
     }
 
     impl<T> SetOnce<T> {
@@ -122,13 +123,13 @@ mod stand_in {
 
         pub(crate) fn get(&self) -> Option<&T> {
             let _turn = self.turn.lock().expect("loom does not poison");
-            self.value.get()
+            self.value.get().map(|value| &**value)
         }
 
         pub(crate) fn get_or_set(&self, make: impl FnOnce() -> T) -> &T {
             let made = match self.get() {
                 Some(value) => return value,
-                None => make(),
+                None => Box::new(make()),
             };
             let _turn = self.turn.lock().expect("loom does not poison");
             self.value.get_or_init(|| made)
@@ -136,7 +137,7 @@ mod stand_in {
 
         pub(crate) fn fill(&self, value: T) -> bool {
             let _turn = self.turn.lock().expect("loom does not poison");
-            self.value.set(value).is_ok()
+            self.value.set(Box::new(value)).is_ok()
         }
     }
 

@@ -1,45 +1,65 @@
 //! Every interleaving of outcomes in stages: two of one decision at once, and one while the cohort closes.
 
 use crate::arm::ArmSpace;
-use crate::reward::{Contribution, Joined, Outcome, RewardRule, Stage, StagedReward};
+use crate::reward::{Baseline, Contribution, Joined, Outcome, RewardKind, RewardRule, Stage, StagedReward};
 use crate::statistics::pending::PendingCells;
 use crate::statistics::{ArmStatistics, Cohort, Defaults, Refused, Unjoined, Unobserved};
 use crate::sync::{Arc, AtomicU64, Ordering};
 
 use super::{ARM, SEGMENT, explore, quantity, race};
 
-/// From −1 to 1, where arms start from a half of the range; the one is worth a quarter of it, the other takes an eighth.
-fn rule() -> RewardRule {
-    let rule = RewardRule::builder(-1.0, 1.0).weight(Stage::Promised, 0.5).penalty(Stage::Complained, 0.25);
-    rule.build().expect("a rule")
+/// What a rule says: from −1 to 1, where both arms start from a half of the range; a promise is worth a quarter of it, a
+/// complaint takes an eighth. Made outside the models, whose threads have little stack.
+#[derive(Clone, Copy, Debug)]
+struct Rule {
+    kind: RewardKind,
+    baselines: [Baseline; 2],
+    promised: Contribution,
+    complained: Contribution,
 }
 
-fn contribution(stage: Stage) -> Contribution {
-    rule().contribution(&Outcome::new(stage), 0).expect("an outcome")
+impl Rule {
+    fn new() -> Self {
+        let rule =
+            RewardRule::builder(-1.0, 1.0).weight(Stage::Promised, 0.5).penalty(Stage::Complained, 0.25);
+        let rule = rule.build().expect("a rule");
+        let arms = ArmSpace::builder().dimension("arm", ["a", "b"]).build().expect("two arms");
+        let baselines = rule.baselines(&arms).expect("no costs");
+        let contribution = |stage| rule.contribution(&Outcome::new(stage), 0).expect("an outcome");
+        let [promised, complained] = [Stage::Promised, Stage::Complained].map(contribution);
+        Self { kind: rule.kind(), baselines: [baselines[0], baselines[1]], promised, complained }
+    }
 }
 
 /// A cohort with one decision, and its cells.
 #[derive(Debug)]
 struct Staged {
+    rule: Rule,
     cohort: Cohort,
     cells: PendingCells,
     sequence: u64,
 }
 
 impl Staged {
-    fn new() -> Arc<Self> {
-        let arms = ArmSpace::builder().dimension("arm", ["a", "b"]).build().expect("two arms");
-        let baselines = rule().baselines(&arms).expect("no costs");
-        let defaults = Defaults::ByArm(baselines.into());
-        let cells = PendingCells::new(rule().kind(), defaults, 1, 2);
+    fn new(rule: Rule) -> Arc<Self> {
+        let defaults = Defaults::ByArm(rule.baselines.into());
+        let cells = PendingCells::new(rule.kind, defaults, 1, 2);
         let cohort = Cohort::new();
         let sequence = cohort.number().expect("far from full");
         cells.issue(SEGMENT, ARM).expect("open");
-        Arc::new(Self { cohort, cells, sequence })
+        Arc::new(Self { rule, cohort, cells, sequence })
     }
 
-    fn observe(&self, stage: Stage) -> Result<(bool, Joined), Unobserved> {
-        self.cells.observe((SEGMENT, ARM), &self.cohort, self.sequence, contribution(stage))
+    fn promise(&self) -> Result<(bool, Joined), Unobserved> {
+        self.observe(self.rule.promised)
+    }
+
+    fn complain(&self) -> Result<(bool, Joined), Unobserved> {
+        self.observe(self.rule.complained)
+    }
+
+    fn observe(&self, contribution: Contribution) -> Result<(bool, Joined), Unobserved> {
+        self.cells.observe((SEGMENT, ARM), &self.cohort, self.sequence, contribution)
     }
 
     fn read(&self) -> ArmStatistics {
@@ -55,11 +75,11 @@ fn one(total: f64) -> ArmStatistics {
 
 #[test]
 fn two_stages_of_one_decision_at_once_each_count_once() {
-    explore(|| {
-        let staged = Staged::new();
+    let rule = Rule::new();
+    explore(move || {
+        let staged = Staged::new(rule);
         let theirs = Arc::clone(&staged);
-        let (promised, complained) =
-            race(move || theirs.observe(Stage::Promised), || staged.observe(Stage::Complained));
+        let (promised, complained) = race(move || theirs.promise(), || staged.complain());
         let firsts = [promised, complained].map(|told| told.expect("open").0);
         assert_eq!(firsts.iter().filter(|&&first| first).count(), 1, "one was the first");
         assert_eq!(staged.read(), one(0.625));
@@ -69,11 +89,11 @@ fn two_stages_of_one_decision_at_once_each_count_once() {
 
 #[test]
 fn one_stage_told_twice_at_once_counts_once() {
-    explore(|| {
-        let staged = Staged::new();
+    let rule = Rule::new();
+    explore(move || {
+        let staged = Staged::new(rule);
         let theirs = Arc::clone(&staged);
-        let (first, second) =
-            race(move || theirs.observe(Stage::Promised), || staged.observe(Stage::Promised));
+        let (first, second) = race(move || theirs.promise(), || staged.promise());
         let duplicate = Unobserved::Unjoined(Unjoined::Duplicate(Stage::Promised));
         let refused = [first, second].into_iter().filter_map(Result::err).collect::<Vec<_>>();
         assert_eq!(refused, [duplicate]);
@@ -83,11 +103,12 @@ fn one_stage_told_twice_at_once_counts_once() {
 
 #[test]
 fn an_outcome_and_a_withdrawal_at_once_leave_one_of_them() {
-    explore(|| {
-        let staged = Staged::new();
+    let rule = Rule::new();
+    explore(move || {
+        let staged = Staged::new(rule);
         let theirs = Arc::clone(&staged);
         let (told, withdrawn) = race(
-            move || theirs.observe(Stage::Promised).is_ok(),
+            move || theirs.promise().is_ok(),
             || staged.cells.withdraw_staged((SEGMENT, ARM), &staged.cohort, staged.sequence),
         );
         assert_eq!(withdrawn, Ok(!told));
@@ -97,15 +118,15 @@ fn an_outcome_and_a_withdrawal_at_once_leave_one_of_them() {
 
 #[test]
 fn a_stage_and_the_seal_at_once_count_what_was_accepted() {
+    let rule = Rule::new();
     for before in [false, true] {
         explore(move || {
-            let staged = Staged::new();
+            let staged = Staged::new(rule);
             if before {
-                staged.observe(Stage::Complained).expect("open");
+                staged.complain().expect("open");
             }
             let theirs = Arc::clone(&staged);
-            let (told, seen) =
-                race(move || theirs.observe(Stage::Promised), || staged.cells.seal().then(|| staged.read()));
+            let (told, seen) = race(move || theirs.promise(), || staged.cells.seal().then(|| staged.read()));
             let accepted = told.is_ok();
             assert!(accepted || told == Err(Unobserved::Refused(Refused::Sealed)));
             let expected = match (before, accepted) {
@@ -123,11 +144,12 @@ fn a_stage_and_the_seal_at_once_count_what_was_accepted() {
 
 #[test]
 fn a_reader_never_sees_impossible_counters() {
-    explore(|| {
-        let staged = Staged::new();
-        staged.observe(Stage::Promised).expect("open");
+    let rule = Rule::new();
+    explore(move || {
+        let staged = Staged::new(rule);
+        staged.promise().expect("open");
         let theirs = Arc::clone(&staged);
-        let (_, read) = race(move || theirs.observe(Stage::Complained), || staged.read());
+        let (_, read) = race(move || theirs.complain(), || staged.read());
         assert!(read.checked().is_ok(), "{read:?}");
         assert_eq!((read.issued(), read.returned()), (1, 1));
     });
@@ -136,18 +158,16 @@ fn a_reader_never_sees_impossible_counters() {
 #[test]
 #[should_panic(expected = "a stage was lost")]
 fn twin_joining_by_load_and_store() {
-    explore(|| {
+    let rule = Rule::new();
+    explore(move || {
         let word = Arc::new(AtomicU64::new(0));
-        let baseline =
-            rule().baselines(&ArmSpace::builder().dimension("arm", ["a"]).build().expect("an arm"));
-        let baseline = baseline.expect("no costs")[0];
-        let join = move |word: &AtomicU64, stage| {
+        let join = move |word: &AtomicU64, contribution| {
             let before = StagedReward::from_bits(word.load(Ordering::Acquire));
-            let joined = before.join(baseline, contribution(stage)).expect("each once");
+            let joined = before.join(rule.baselines[0], contribution).expect("each once");
             word.store(joined.state.bits(), Ordering::Release);
         };
         let theirs = Arc::clone(&word);
-        race(move || join(&theirs, Stage::Promised), || join(&word, Stage::Complained));
+        race(move || join(&theirs, rule.promised), || join(&word, rule.complained));
         let state = StagedReward::from_bits(word.load(Ordering::Acquire));
         assert!(state.stages().count() == 2, "a stage was lost");
     });
@@ -174,12 +194,13 @@ fn twin_adding_the_difference_to_what_was_read_before_joining() {
 #[test]
 #[should_panic(expected = "something came after the seal")]
 fn twin_a_fold_that_does_not_wait_for_outcomes_under_way() {
-    explore(|| {
-        let staged = Staged::new();
-        staged.observe(Stage::Complained).expect("open");
+    let rule = Rule::new();
+    explore(move || {
+        let staged = Staged::new(rule);
+        staged.complain().expect("open");
         let theirs = Arc::clone(&staged);
         let (_, seen) = race(
-            move || theirs.observe(Stage::Promised),
+            move || theirs.promise(),
             || {
                 // Whatever the seal says: the sums are taken as they are.
                 staged.cells.seal();
