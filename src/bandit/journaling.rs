@@ -9,6 +9,7 @@ use crate::journal::{Compacted, Durable};
 use crate::journal::{DurableJournal, JournalError, Recorded, ReserveError, Reserved};
 use crate::reward::Reward;
 use crate::snapshot::RestoreError;
+use crate::statistics::Defaults;
 use crate::time::Timestamp;
 
 use super::Bandit;
@@ -121,9 +122,16 @@ impl Bandit {
             // A record of a cohort that was about to close may stand in the next file.
             builder =
                 builder.window(waiting.window().with_a_bucket_more()).delays_by(waiting.delays_by.clone());
-            let scaled = waiting.default_reward(crate::arm::ArmId::new(0)).get() as f64
-                / crate::reward::Quantity::ONE as f64;
-            builder = builder.default_reward(Reward::new(self.reward.unscale(scaled)));
+            builder = match waiting.defaults() {
+                Defaults::Alike(default) => {
+                    let scaled = default.get() as f64 / crate::reward::Quantity::ONE as f64;
+                    builder.default_reward(Reward::new(self.reward.unscale(scaled)))
+                }
+                Defaults::ByArm(_) => match self.reward_rule() {
+                    Some(rule) => builder.stages(rule.clone()),
+                    None => unreachable!("arms start from different totals by a rule only"),
+                },
+            };
         }
         match builder.build() {
             Ok(bandit) => bandit,

@@ -34,17 +34,24 @@ impl Bandit {
     /// reward if it advances the clock to the time that was told when each outcome was counted: a log must keep that
     /// beside the decision and the outcome.
     ///
+    /// Only the process that made a decision takes its outcomes: they are not forwarded to others. And a bandit with a
+    /// journal takes none, since there are no records for them.
+    ///
     /// # Errors
     ///
     /// [`RewardError`], nothing has changed: an inadmissible amount, a stage that has arrived before, an outcome after
     /// the window and the time of grace, a decision that was taken back or of which this bandit knows nothing, a bandit
-    /// without a rule.
+    /// without a rule or with a journal.
     pub fn observe(&self, decision: &Decision, outcome: impl Into<Outcome>) -> Result<(), RewardError> {
         let id = decision.id;
         let place =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
         let staged = self.waiting.as_ref().and_then(|waiting| Some((waiting, waiting.stages.as_ref()?)));
         let Some((waiting, stages)) = staged else { return Err(RewardError::NotInStages { id }) };
+        #[cfg(feature = "journal")]
+        if self.journaling.is_some() {
+            return Err(RewardError::Unrecorded { id });
+        }
         waiting.observe(stages, self.issuer, (id, place), &outcome.into(), self.now())?;
         self.happened(place.0, place.1);
         Ok(())

@@ -93,6 +93,11 @@ pub enum RewardError {
         /// The decision.
         id: DecisionId,
     },
+    /// The bandit keeps a journal, which has no records of outcomes in stages: what cannot be recorded does not happen.
+    Unrecorded {
+        /// The decision.
+        id: DecisionId,
+    },
     /// The decision has its reward already, or was taken back; to be taken back, it has an outcome already.
     AlreadyRewarded {
         /// The decision.
@@ -141,6 +146,9 @@ impl fmt::Display for RewardError {
             }
             Self::NotInStages { id } => {
                 write!(f, "no rule makes a reward of outcomes for decision {id}; report the reward")
+            }
+            Self::Unrecorded { id } => {
+                write!(f, "the journal has no record for an outcome in stages of decision {id}")
             }
             Self::AlreadyRewarded { id } => write!(f, "decision {id} has its reward already"),
             Self::Late { id } => write!(f, "the reward of decision {id} comes after its window"),
