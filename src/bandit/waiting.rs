@@ -320,9 +320,8 @@ impl Bandit {
     /// 3.3 % on day 40, against less than 1 % with the time told every two hours. It lifts all arms alike, and cost no payments.
     ///
     /// With a [window](crate::BanditBuilder::window), the call that enters a new bucket of time closes the cohorts whose
-    /// time is over, folds them into the totals and, with
-    /// [`Refresh::Inline`](crate::Refresh::Inline), computes the plans of all segments in use
-    /// anew: let a thread of the host's do it that may take its time. Nobody else waits.
+    /// time is over, folds them into the totals and, with [`Refresh::Inline`](crate::Refresh::Inline), computes the plans of
+    /// all segments in use anew: let a thread of the host's do it that may take its time. Nobody else waits.
     ///
     /// # Errors
     ///
