@@ -9,6 +9,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::reward::Outcome;
 use crate::snapshot::{RestoreError, Snapshot};
 use crate::time::Timestamp;
 
@@ -46,6 +47,9 @@ pub(crate) struct Forwarded {
     pub(crate) token: String,
     pub(crate) at: Timestamp,
     pub(crate) reward: f64,
+    /// In place of a reward, where they come in stages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<Outcome>,
 }
 
 /// What a snapshot remembers of the exchange.

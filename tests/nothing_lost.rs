@@ -13,9 +13,10 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::bandit::{Recovered, RewardError, SelectError};
 use tactful::journal::{Directory, JournalSettings, ReserveError, SyncWhen};
 use tactful::policy::Uniform;
+use tactful::reward::{RewardRule, Stage};
 use tactful::time::Window;
 use tactful::{
-    ArmSpace, ArmStatistics, Bandit, BanditBuilder, Decision, Reward, SegmentId, Segments, Timestamp,
+    ArmSpace, ArmStatistics, Bandit, BanditBuilder, Decision, Outcome, Reward, SegmentId, Segments, Timestamp,
 };
 
 const DAY: u64 = 86_400_000;
@@ -111,6 +112,46 @@ fn nothing_lost_through_lives_and_foldings() {
         let issued: u64 = before.iter().map(|arm| arm.issued()).sum();
         assert_eq!(issued, 6 * 299);
     }
+}
+
+#[test]
+fn nothing_lost_of_rewards_in_stages() {
+    let folder = Folder::new("stages");
+    let rule = RewardRule::builder(-1.0, 2.0).weight(Stage::Promised, 0.25).penalty(Stage::Complained, 0.5);
+    let rule = rule.payment(100.0, 100.0).discount(0.1, [Stage::Paid]).build().unwrap();
+    let open = || {
+        let storage = Directory::open(&folder.0).unwrap();
+        builder(Some(9)).stages(rule.clone()).open(storage, settings()).unwrap()
+    };
+    let mut before = Vec::new();
+    let mut waiting: Vec<Decision> = Vec::new();
+    for life in 0..5_u64 {
+        let (bandit, recovered) = open();
+        assert_eq!((recovered.refused, recovered.vanished), (0, 0));
+        if life > 0 {
+            assert_eq!(statistics(&bandit), before, "life {life}");
+        }
+        bandit.advance_to(Timestamp::from_millis(life * DAY + 1234)).unwrap();
+        for decision in waiting.drain(..) {
+            bandit.observe(&decision, Outcome::paid(70.0)).unwrap();
+            let again = bandit.observe(&decision, Outcome::paid(70.0));
+            assert!(matches!(again, Err(RewardError::DuplicateStage { .. })), "{again:?}");
+        }
+        let sent = send(&bandit, 60, life);
+        for decision in &sent[..30] {
+            bandit.observe(decision, Stage::Promised).unwrap();
+        }
+        bandit.observe(&sent[0], Stage::Complained).unwrap();
+        bandit.observe(&sent[1], Stage::Delivered).unwrap();
+        bandit.cancel(&sent[40]).unwrap();
+        waiting = sent[20..35].to_vec();
+        if life == 2 {
+            bandit.compact().unwrap().unwrap();
+        }
+        bandit.flush().unwrap();
+        before = statistics(&bandit);
+    }
+    assert_eq!(statistics(&open().0), before);
 }
 
 #[test]

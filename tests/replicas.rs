@@ -8,10 +8,12 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::bandit::RewardError;
 use tactful::delta::ExchangeError;
 use tactful::policy::Uniform;
+use tactful::reward::{RewardRule, Stage};
 use tactful::snapshot::RestoreError;
 use tactful::time::Window;
 use tactful::{
-    ArmSpace, ArmStatistics, Bandit, Decision, Delta, Reward, SegmentId, Segments, Snapshot, Timestamp,
+    ArmSpace, ArmStatistics, Bandit, Decision, Delta, Outcome, Reward, SegmentId, Segments, Snapshot,
+    Timestamp,
 };
 
 const DAY: u64 = 86_400_000;
@@ -85,6 +87,37 @@ fn a_reward_delivered_at_two_places_is_counted_exactly_once() {
         assert_eq!(statistics(&a), statistics(&b));
         assert!(matches!(a.reward(&sent[0], Reward::SUCCESS), Err(RewardError::AlreadyRewarded { .. })));
     }
+}
+
+#[test]
+fn outcomes_in_stages_are_forwarded_too_and_counted_exactly_once() {
+    let rule =
+        || RewardRule::builder(0.0, 2.0).weight(Stage::Promised, 0.5).payment(100.0, 100.0).build().unwrap();
+    let [a, b] = [1, 2].map(|replica| {
+        let arms = ArmSpace::builder().dimension("channel", ["email", "sms", "letter"]).build().unwrap();
+        let day = Duration::from_millis(DAY);
+        let builder = Bandit::builder(arms, Segments::single()).policy(Uniform).stages(rule());
+        let builder = builder.window(Window::new(3 * day, day).unwrap()).replica(replica).incarnation(1);
+        builder.replicated().build().unwrap()
+    });
+    let sent = send(&a, 10, 1);
+    for place in [&b, &a] {
+        place.observe(&sent[0], Outcome::paid(60.0)).unwrap();
+    }
+    b.observe(&sent[0], Stage::Promised).unwrap();
+    b.observe(&sent[1], Stage::Promised).unwrap();
+    assert!(b.observe(&sent[1], Outcome::paid(-1.0)).is_err());
+    assert!(a.observe(&sent[0], Outcome::paid(60.0)).is_err());
+    exchange(&[&a, &b]);
+    for bandit in [&a, &b] {
+        let (issued, sum) = sums(bandit);
+        // Of a range of 2: 1.1 and 0.5.
+        assert!(issued == 10 && (sum - 0.8).abs() < 1e-6, "{issued} {sum}");
+        bandit.advance_to(Timestamp::from_millis(9 * DAY)).unwrap();
+    }
+    exchange(&[&a, &b]);
+    assert_eq!(told(&b).forwarded(), 0);
+    assert_eq!(statistics(&a), statistics(&b));
 }
 
 #[test]

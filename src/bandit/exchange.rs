@@ -166,7 +166,7 @@ impl Bandit {
             let Ok(decision) = self.parse(&forwarded.token) else { continue };
             match self.knows(decision.id) {
                 false => {}
-                true if self.reward(&decision, Reward::new(forwarded.reward)).is_ok() => merged.counted += 1,
+                true if self.deliver(&decision, forwarded).is_ok() => merged.counted += 1,
                 true => merged.refused += 1,
             }
         }
@@ -218,13 +218,21 @@ impl Bandit {
             for waiting in exchange.outbox.entries().iter().filter(|waiting| self.knows(waiting.id)) {
                 if let Ok(decision) = self.parse(&waiting.forwarded.token) {
                     // Refused means counted before, or too late: settled either way.
-                    let _ = self.reward(&decision, Reward::new(waiting.forwarded.reward));
+                    let _ = self.deliver(&decision, &waiting.forwarded);
                 }
             }
             exchange.outbox.retain(|waiting| !self.knows(waiting.id));
         }
         self.expire_plans();
         Ok(())
+    }
+
+    /// Counts what was forwarded.
+    fn deliver(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+        match forwarded.outcome {
+            Some(outcome) => self.observe(decision, outcome),
+            None => self.reward(decision, Reward::new(forwarded.reward)),
+        }
     }
 
     /// What is known of the others.

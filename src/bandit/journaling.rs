@@ -7,13 +7,16 @@ use crate::arm::Eligibility;
 use crate::decision::Decision;
 use crate::journal::{Compacted, Durable};
 use crate::journal::{DurableJournal, JournalError, Recorded, ReserveError, Reserved};
-use crate::reward::Reward;
+use crate::reward::{Outcome, Reward};
 use crate::snapshot::RestoreError;
 use crate::statistics::Defaults;
 use crate::time::Timestamp;
 
 use super::Bandit;
 use super::replaying::{Replay, ReplayError};
+
+/// What stands for no amount in the record of an outcome.
+pub(super) const NO_AMOUNT: f64 = -1.0;
 
 /// A place in the journal, where there is one.
 #[derive(Debug)]
@@ -48,6 +51,13 @@ impl Taken<'_> {
     pub(super) fn outcome(self, at: Timestamp, decision: &Decision, reward: Reward) {
         let recorded = self.0.outcome(at, decision, reward);
         debug_assert!(recorded.is_ok(), "the reward was admissible: {recorded:?}");
+    }
+
+    /// An outcome without an amount is recorded with −1, which no amount is.
+    pub(super) fn stage(self, at: Timestamp, decision: &Decision, outcome: &Outcome) {
+        let (stage, amount) = (u16::from(outcome.stage().number()), outcome.amount().unwrap_or(NO_AMOUNT));
+        let recorded = self.0.stage(at, decision, stage, amount);
+        debug_assert!(recorded.is_ok(), "the amount was admissible: {recorded:?}");
     }
 
     pub(super) fn cancel(self, at: Timestamp, decision: &Decision) {

@@ -2,6 +2,7 @@
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Issuer};
+use crate::delta::Forwarded;
 use crate::reward::{Outcome, RewardRule};
 use crate::segment::SegmentId;
 use crate::statistics::{Refused, Unjoined, Unobserved};
@@ -30,31 +31,67 @@ impl Bandit {
     /// of the decision is what the [rule](crate::BanditBuilder::stages) makes of all pieces until its window closes.
     ///
     /// Where the rule discounts by time, it counts from the middle of the decision's bucket (a decision knows no finer
-    /// time) to the time that the host has told [last](Bandit::now), and not below 0. So a replay comes to the same
-    /// reward if it advances the clock to the time that was told when each outcome was counted: a log must keep that
-    /// beside the decision and the outcome.
+    /// time) to the time that the host has told [last](Bandit::now), and not below 0. The journal keeps that time.
     ///
-    /// Only the process that made a decision takes its outcomes: they are not forwarded to others. And a bandit with a
-    /// journal takes none, since there are no records for them.
+    /// Where several processes [exchange](crate::BanditBuilder::replicated), the outcome of another's decision is kept for
+    /// that process, which counts it when it is told.
     ///
     /// # Errors
     ///
     /// [`RewardError`], nothing has changed: an inadmissible amount, a stage that has arrived before, an outcome after
     /// the window and the time of grace, a decision that was taken back or of which this bandit knows nothing, a bandit
-    /// without a rule or with a journal.
+    /// without a rule.
     pub fn observe(&self, decision: &Decision, outcome: impl Into<Outcome>) -> Result<(), RewardError> {
-        let id = decision.id;
+        let outcome = outcome.into();
+        let (waiting, stages, place_of) = self.admit_outcome(decision)?;
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
+            stages.rule.contribution(&outcome, 0).map_err(RewardError::Outcome)?;
+            let token = decision.token().to_string();
+            let forwarded = Forwarded { token, at: self.now(), reward: 0.0, outcome: Some(outcome) };
+            let place = self.reserve()?;
+            exchange.forward(decision, forwarded)?;
+            if let Some(place) = place.taken() {
+                place.stage(self.now(), decision, &outcome);
+            }
+            return Ok(());
+        }
+        let place = self.reserve()?;
+        let at =
+            waiting.observe(stages, self.issuer, (decision.id, place_of), &outcome, (self.now(), None))?;
+        if let Some(place) = place.taken() {
+            place.stage(at, decision, &outcome);
+        }
+        self.happened(place_of.0, place_of.1);
+        Ok(())
+    }
+
+    /// The same for an outcome that came at an earlier time. Nothing is recorded.
+    #[cfg(feature = "journal")]
+    pub(super) fn observe_at(
+        &self,
+        decision: &Decision,
+        outcome: &Outcome,
+        at: Timestamp,
+    ) -> Result<(), RewardError> {
+        let (waiting, stages, place_of) = self.admit_outcome(decision)?;
+        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
+            let token = decision.token().to_string();
+            return exchange.forward(decision, Forwarded { token, at, reward: 0.0, outcome: Some(*outcome) });
+        }
+        let bucket = waiting.window().bucket_of(at).unwrap_or(u32::MAX);
+        waiting.observe(stages, self.issuer, (decision.id, place_of), outcome, (at, Some(bucket))).map(drop)
+    }
+
+    /// Finds where an outcome belongs, and the rule for it.
+    fn admit_outcome(
+        &self,
+        decision: &Decision,
+    ) -> Result<(&Waiting, &Stages, (SegmentId, ArmId)), RewardError> {
         let place =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
         let staged = self.waiting.as_ref().and_then(|waiting| Some((waiting, waiting.stages.as_ref()?)));
-        let Some((waiting, stages)) = staged else { return Err(RewardError::NotInStages { id }) };
-        #[cfg(feature = "journal")]
-        if self.journaling.is_some() {
-            return Err(RewardError::Unrecorded { id });
-        }
-        waiting.observe(stages, self.issuer, (id, place), &outcome.into(), self.now())?;
-        self.happened(place.0, place.1);
-        Ok(())
+        let (waiting, stages) = staged.ok_or(RewardError::NotInStages { id: decision.id })?;
+        Ok((waiting, stages, place))
     }
 
     /// The rule by which outcomes in stages become rewards.
@@ -80,12 +117,18 @@ impl Waiting {
         own: Issuer,
         (id, (segment, arm)): (DecisionId, (SegmentId, ArmId)),
         outcome: &Outcome,
-        now: Timestamp,
-    ) -> Result<(), RewardError> {
+        (now, bucket): (Timestamp, Option<u32>),
+    ) -> Result<Timestamp, RewardError> {
         let made = self.window().middle_of(id.cohort.bucket());
-        let elapsed = now.as_millis().saturating_sub(made.as_millis());
-        let contribution = stages.rule.contribution(outcome, elapsed).map_err(RewardError::Outcome)?;
         self.ledger.with(|state| {
+            let at = bucket.unwrap_or(state.now);
+            if bucket.is_some() && self.ledger.is_over(id.cohort, at) {
+                return Err(self.late(id));
+            }
+            // The time told, unless the cohorts have not come that far: what is recorded must lead to the same again.
+            let now = self.window().not_after(now, at);
+            let elapsed = now.as_millis().saturating_sub(made.as_millis());
+            let contribution = stages.rule.contribution(outcome, elapsed).map_err(RewardError::Outcome)?;
             let entry = self.find(state, own, id)?;
             let observed = entry.cells.observe((segment, arm), &entry.cohort, id.sequence, contribution);
             let (first, joined) = observed.map_err(|unobserved| match unobserved {
@@ -98,8 +141,8 @@ impl Waiting {
                 stages.clipped.fetch_add(1, Ordering::Relaxed);
             }
             let conversion = stages.rule.is_conversion(outcome.stage(), first);
-            self.arrived(state.now, entry, (segment, arm), conversion);
-            Ok(())
+            self.arrived(at, entry, (segment, arm), conversion);
+            Ok(now)
         })
     }
 

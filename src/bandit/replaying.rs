@@ -12,7 +12,7 @@ use crate::decision::{Decision, DecisionId, fingerprint};
 use crate::journal::{
     Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
 };
-use crate::reward::{Reward, RewardKind};
+use crate::reward::{Outcome, Reward, RewardKind, Stage};
 use crate::segment::SegmentId;
 use crate::snapshot::{RestoreError, Restored, Snapshot};
 use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
@@ -91,6 +91,14 @@ impl From<JournalError> for ReplayError {
     }
 }
 
+/// What came of a decision.
+#[derive(Clone, Copy, Debug)]
+enum Came {
+    Reward(Reward),
+    Outcome(Outcome),
+    Withdrawal,
+}
+
 /// A replay under way.
 pub(super) struct Replay<'a> {
     bandit: &'a mut Bandit,
@@ -99,8 +107,8 @@ pub(super) struct Replay<'a> {
     seen: BTreeMap<(Issuer, CohortId), Claims>,
     /// Names of the files, by fingerprint.
     names: BTreeMap<u64, Ancestor>,
-    /// What came of decisions; `None` for a withdrawal.
-    outcomes: Vec<(DecisionId, Timestamp, Chosen, Option<Reward>)>,
+    /// What came of decisions.
+    outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
     latest: Timestamp,
 }
 
@@ -139,7 +147,7 @@ impl<'a> Replay<'a> {
                 self.latest = self.latest.max(outcome.at);
                 match outcome.chosen {
                     Some(chosen) => {
-                        self.outcomes.push((outcome.id, outcome.at, chosen, Some(outcome.reward)));
+                        self.outcomes.push((outcome.id, outcome.at, chosen, Came::Reward(outcome.reward)));
                     }
                     // Of the first format, whose outcomes do not say what had been chosen.
                     None => self.recovered.refused += 1,
@@ -147,11 +155,22 @@ impl<'a> Replay<'a> {
             }
             Entry::Cancel(cancel) => {
                 self.latest = self.latest.max(cancel.at);
-                self.outcomes.push((cancel.id, cancel.at, cancel.chosen, None));
+                self.outcomes.push((cancel.id, cancel.at, cancel.chosen, Came::Withdrawal));
             }
             Entry::Stage(stage) => {
                 self.latest = self.latest.max(stage.at);
-                self.recovered.refused += 1;
+                let number = u8::try_from(stage.stage).ok().and_then(Stage::from_number);
+                let outcome = number.map(|number| match number {
+                    Stage::Paid if stage.value >= 0.0 => Outcome::paid(stage.value),
+                    _ => Outcome::new(number),
+                });
+                match outcome {
+                    Some(outcome) => {
+                        self.outcomes.push((stage.id, stage.at, stage.chosen, Came::Outcome(outcome)));
+                    }
+                    // A stage of a later release.
+                    None => self.recovered.refused += 1,
+                }
             }
         }
         Ok(())
@@ -205,7 +224,7 @@ impl<'a> Replay<'a> {
 
     /// Counts what came of the decisions.
     fn settle(&mut self) {
-        for (id, at, chosen, reward) in std::mem::take(&mut self.outcomes) {
+        for (id, at, chosen, came) in std::mem::take(&mut self.outcomes) {
             self.recovered.outcomes += 1;
             let Some((segment, arm)) = self.locate(chosen) else {
                 self.recovered.vanished += 1;
@@ -221,9 +240,10 @@ impl<'a> Replay<'a> {
                 fingerprint: bandit.fingerprint,
                 key: bandit.keys.current,
             };
-            let told = match reward {
-                Some(reward) => bandit.reward_at(&decision, reward, at),
-                None => bandit.withdraw(&decision).map(drop),
+            let told = match came {
+                Came::Reward(reward) => bandit.reward_at(&decision, reward, at),
+                Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at),
+                Came::Withdrawal => bandit.withdraw(&decision).map(drop),
             };
             self.recovered.refused += u64::from(told.is_err());
         }

@@ -93,11 +93,6 @@ pub enum RewardError {
         /// The decision.
         id: DecisionId,
     },
-    /// The bandit keeps a journal, which has no records of outcomes in stages: what cannot be recorded does not happen.
-    Unrecorded {
-        /// The decision.
-        id: DecisionId,
-    },
     /// The decision has its reward already, or was taken back; to be taken back, it has an outcome already.
     AlreadyRewarded {
         /// The decision.
@@ -146,9 +141,6 @@ impl fmt::Display for RewardError {
             }
             Self::NotInStages { id } => {
                 write!(f, "no rule makes a reward of outcomes for decision {id}; report the reward")
-            }
-            Self::Unrecorded { id } => {
-                write!(f, "the journal has no record for an outcome in stages of decision {id}")
             }
             Self::AlreadyRewarded { id } => write!(f, "decision {id} has its reward already"),
             Self::Late { id } => write!(f, "the reward of decision {id} comes after its window"),
@@ -270,7 +262,8 @@ impl Bandit {
         let now = at.unwrap_or_else(|| self.now());
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
             let token = decision.token().to_string();
-            exchange.forward(decision, Forwarded { token, at: now, reward: reward.value() })?;
+            exchange
+                .forward(decision, Forwarded { token, at: now, reward: reward.value(), outcome: None })?;
             return Ok(now);
         }
         match &self.waiting {
@@ -299,7 +292,7 @@ impl Bandit {
     /// Whether a decision was made by another process. One of an earlier life of ours that no snapshot tells of was
     /// not: nobody could count its reward.
     #[inline]
-    fn is_foreign(&self, id: DecisionId) -> bool {
+    pub(super) fn is_foreign(&self, id: DecisionId) -> bool {
         id.issuer.replica != self.issuer.replica && !self.knows(id)
     }
 

@@ -2,7 +2,7 @@
 
 use crate::arm::Eligibility;
 use crate::decision::Decision;
-use crate::reward::Reward;
+use crate::reward::{Outcome, Reward};
 use crate::time::Timestamp;
 
 use super::Bandit;
@@ -26,6 +26,10 @@ impl Never {
     }
 
     pub(super) fn outcome(self, _: Timestamp, _: &Decision, _: Reward) {
+        match self {}
+    }
+
+    pub(super) fn stage(self, _: Timestamp, _: &Decision, _: &Outcome) {
         match self {}
     }
 
