@@ -261,10 +261,10 @@ impl BanditBuilder {
     /// none by [`Bandit::reward`]. Default: rewards come whole.
     ///
     /// The reward kind is then the rule's, and a decision of which nothing comes earns what its arm starts from, the
-    /// rule's baseline less costs. Needs a [window](BanditBuilder::window), at whose end the total is final. Until then a
-    /// decision counts with its total so far as soon as anything has come of it: [`Pending::Corrected`] takes the
-    /// payments that are still due for failures where receipts of delivery come first; do not report stages that are worth
-    /// nothing, or choose [`Pending::ClosedOnly`].
+    /// rule's baseline less costs. Needs a [window](BanditBuilder::window), at whose end the total is final. Until then
+    /// [`Pending::Corrected`] counts each decision for the part of a trial by which its payment would have come by now,
+    /// and adds what has come so far, the worth of receipts that come at once included: those lift young arms a little
+    /// until the payments follow.
     ///
     /// The delays that are [learnt](BanditBuilder::delays_by) are those of payments or, by a rule to which payments are
     /// worth nothing, of the first outcome.

@@ -114,7 +114,12 @@ impl Bandit {
                     Pending::Corrected => {
                         let law = laws.get(waiting.groups.of(segment, arm));
                         let share = law.map_or(1.0, |law| law.cdf(until - f64::from(bucket)));
-                        evidence.add(statistics, weight, share);
+                        match waiting.stages {
+                            None => evidence.add(statistics, weight, share),
+                            Some(_) => {
+                                evidence.add_stages(statistics, weight, share, waiting.default_reward(arm));
+                            }
+                        }
                     }
                 }
             }

@@ -67,11 +67,30 @@ impl Evidence {
         self.squares += weight * statistics.sum_of_squares();
     }
 
+    /// The same where rewards come in stages, so that what has returned may be a receipt only: `share` of all counts as
+    /// tried, and what has come so far counts by its difference from the default reward.
+    pub(crate) fn add_stages(
+        &mut self,
+        statistics: ArmStatistics,
+        weight: f64,
+        share: f64,
+        default: Quantity,
+    ) {
+        let issued = statistics.issued() as f64;
+        self.issued += weight * issued;
+        self.trials += weight * share * issued;
+        let scaled = |units: u64| units as f64 / Quantity::ONE as f64;
+        let returned = statistics.returned() as f64;
+        self.sum += weight * (statistics.sum() - returned * scaled(default.get()));
+        self.squares += weight * (statistics.sum_of_squares() - returned * scaled(default.square()));
+    }
+
     /// Trials, and what they earned: those that have not returned earned the default reward.
     pub(crate) fn earned(&self, default: Quantity) -> (f64, f64) {
         let trials = self.trials.max(self.returned);
         let default = default.get() as f64 / Quantity::ONE as f64;
-        (trials, self.sum + (trials - self.returned) * default)
+        // What has come early of a few may be more, or of complaints less, than the trials counted so far can have earned.
+        (trials, (self.sum + (trials - self.returned) * default).clamp(0.0, trials))
     }
 
     /// The same as whole counters, rounded, for policies that count.
@@ -116,6 +135,24 @@ mod tests {
         assert_eq!(hasty.earned(quantity(Reward::FAILURE)), (1.0, 1.0));
         let rounded = evidence.rounded(quantity(Reward::FAILURE));
         assert_eq!((rounded.issued(), rounded.returned(), rounded.sum()), (10, 5, 2.0));
+    }
+
+    #[test]
+    fn receipts_are_no_outcomes() {
+        let default =
+            RewardKind::Real { minimum: -1.0, maximum: 1.0 }.quantity(Reward::new(0.0)).expect("in range");
+        // Of ten sent, eight delivered, which earns nothing, and one paid: default 0.5, the payment 1.
+        let sum = 8 * Quantity::ONE / 2 + Quantity::ONE;
+        let counted = ArmStatistics::from_parts(10, 9, sum, 8 * Quantity::ONE / 4 + Quantity::ONE);
+        let mut evidence = Evidence::default();
+        evidence.add_stages(counted, 1.0, 0.5, default);
+        // Half of the trials by now: five, at the default, and the half more that the payment is worth.
+        let (trials, sum) = evidence.earned(default);
+        assert!((trials - 5.0).abs() < 1e-12 && (sum - 3.0).abs() < 1e-12, "{trials} {sum}");
+        let mut hasty = Evidence::default();
+        hasty.add_stages(counted, 1.0, 0.01, default);
+        let (trials, sum) = hasty.earned(default);
+        assert!(sum <= trials);
     }
 
     #[test]
