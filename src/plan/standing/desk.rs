@@ -15,7 +15,7 @@ use super::{Standing, Top};
 /// Sets whose standings are kept, at most: as many as a segment has places for plans.
 const KEPT: usize = if cfg!(loom) { 2 } else { 64 };
 
-/// Uses of the desk after which a standing that nobody asked for is dropped. While it lies there each change costs it a
+/// Uses of the desk after which a standing that nobody asked for is dropped, at the latest after twice as many. While it lies there each change costs it a
 /// few steps, and making it anew costs a look at every touched arm.
 const IDLE: u64 = 1024;
 
@@ -93,9 +93,12 @@ impl Standings {
     fn of(&mut self, eligible: &Eligibility, cells: SegmentCells<'_>) -> &mut Standing {
         self.uses += 1;
         let last_use = self.uses;
+        // Now and then, and not only where a further set comes: there may never be one.
+        if last_use.is_multiple_of(IDLE) {
+            self.kept.retain(|kept| last_use - kept.last_use <= IDLE);
+        }
         let found = self.kept.iter().position(|kept| kept.standing.eligible == *eligible);
         let place = found.unwrap_or_else(|| {
-            self.kept.retain(|kept| last_use - kept.last_use <= IDLE);
             if self.kept.len() == KEPT {
                 let oldest = self.kept.iter().enumerate().min_by_key(|(_, kept)| kept.last_use);
                 oldest
@@ -109,5 +112,32 @@ impl Standings {
         let kept = &mut self.kept[place];
         kept.last_use = last_use;
         &mut kept.standing
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use crate::arm::ArmSpace;
+    use crate::policy::Ucb1;
+    use crate::reward::RewardKind;
+    use crate::segment::SegmentId;
+    use crate::statistics::Cells;
+
+    use super::*;
+
+    #[test]
+    fn a_standing_nobody_asks_for_is_dropped_though_no_further_set_comes() {
+        let arms = ArmSpace::builder().dimension("arm", ["0", "1", "2"]).build().expect("three names");
+        let cells = Cells::new(RewardKind::Binary, 1, arms.len());
+        let desk = Desk::new(arms.len());
+        let ask = |set: &Eligibility| drop(desk.top(&Ucb1::default(), set, cells.of(SegmentId::new(0))));
+        let kept = || desk.standings.load().as_ref().map_or(0, |standings| standings.kept.len());
+
+        let (all, without_first) = (arms.all(), arms.eligible(|arm| arm.id().index() > 0));
+        ask(&without_first);
+        ask(&all);
+        assert_eq!(kept(), 2);
+        (0..2 * IDLE).for_each(|_| ask(&all));
+        assert_eq!(kept(), 1);
     }
 }
