@@ -156,3 +156,14 @@ fn reproducible_by_a_draw_from_the_plan() {
         assert_eq!(issued.sum::<u64>(), drawn.len() as u64);
     }
 }
+
+#[test]
+fn handles_side_by_side_share_no_cache_line() {
+    let bandit = bandit(Box::new(Thompson::default()));
+    let handles: Vec<_> =
+        (0..3).map(|seed| bandit.selector(Xoshiro256PlusPlus::seed_from_u64(seed))).collect();
+    for handle in &handles {
+        assert_eq!(std::ptr::from_ref(handle).addr() % 128, 0);
+        assert_eq!(size_of_val(handle) % 128, 0);
+    }
+}
