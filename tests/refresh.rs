@@ -122,3 +122,41 @@ fn two_dozen_sets_in_turn_are_each_computed_once() {
     bandit.reward(&decision, Reward::SUCCESS).unwrap();
     assert_eq!((bandit.refresh(), calls.load(Ordering::Relaxed)), (24, 48));
 }
+
+/// Two threads ask for a set's first plan at once: neither can finish before the other has begun.
+#[derive(Debug)]
+struct Together(std::sync::Barrier, AtomicU64);
+
+impl Policy for Together {
+    fn name(&self) -> String {
+        "together".to_owned()
+    }
+
+    fn observes(&self) -> Observes {
+        Observes::Outcomes
+    }
+
+    fn probabilities(&self, _: &View<'_>) -> Probabilities {
+        if self.1.fetch_add(1, Ordering::Relaxed) < 2 {
+            self.0.wait();
+        }
+        Probabilities::uniform()
+    }
+}
+
+#[test]
+fn of_two_first_plans_made_at_once_one_is_computed_again() {
+    let arms = ArmSpace::builder().dimension("arm", ["0", "1"]).build().unwrap();
+    let policy = Together(std::sync::Barrier::new(2), AtomicU64::new(0));
+    let builder = Bandit::builder(arms, Segments::single()).policy(policy).incarnation(1);
+    let bandit = builder.refresh(Refresh::Manual).cadence(Cadence::EVERY_EVENT).build().unwrap();
+    let (segment, all) = (SegmentId::new(0), bandit.arms().all());
+    let select = |seed| bandit.select(segment, &all, &mut Xoshiro256PlusPlus::seed_from_u64(seed)).unwrap();
+    let decision = std::thread::scope(|scope| {
+        scope.spawn(|| select(1));
+        select(2)
+    });
+    assert_eq!(bandit.plan_misses(segment), 2);
+    bandit.reward(&decision, Reward::SUCCESS).unwrap();
+    assert_eq!(bandit.refresh(), 1);
+}

@@ -260,9 +260,10 @@ impl SegmentPlans {
             let Some(old) = old.as_ref() else { continue };
             if old.due_at() > events && old.epoch() == epoch {
                 due_at = due_at.min(old.due_at());
-            } else if old.in_use() {
+            } else if old.in_use() && !due.iter().any(|(_, eligible)| eligible == old.eligible()) {
                 due.push((place, old.eligible().clone()));
             } else {
+                // Nobody uses it, or it has a twin: two who asked for a set at once have each made its first plan.
                 // The bit first: whoever puts a plan here after that sets it again. One who comes between loses the
                 // plan, and the bit stands for nothing; both only cost time. Relaxed: it publishes nothing.
                 self.taken.fetch_and(!bit, Ordering::Relaxed);
