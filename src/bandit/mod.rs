@@ -42,6 +42,10 @@ use crate::sync::AtomicU64;
 
 use ancestor::Ancestor;
 use exchange::Exchange;
+#[cfg(feature = "journal")]
+use journaling::Place;
+#[cfg(not(feature = "journal"))]
+use unrecorded::Place;
 use waiting::Waiting;
 
 /// Learns which arm to select in each segment.

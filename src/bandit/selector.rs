@@ -11,7 +11,7 @@ use crate::segment::SegmentId;
 use crate::statistics::{Entry, Refused};
 use crate::sync::Arc;
 
-use super::{Bandit, SelectError};
+use super::{Bandit, Place, SelectError};
 
 /// Plans that a handle keeps at hand: shelves by segment and set, a power of two, and places on each.
 const SHELVES: usize = 16;
@@ -96,13 +96,15 @@ impl<R: Rng> Selector<'_, R> {
                 && held.plan.eligible() == eligible
                 && !held.plan.is_retired()
         };
+        // The place before the word, as in `Bandit::select`: what is refused has drawn nothing.
+        let place = self.bandit.reserve()?;
         let mut asked = false;
         loop {
             if let Some(held) = self.shelves[shelf].iter().flatten().find(current) {
                 self.cache_use.hits += u64::from(!asked);
                 held.plan.touch();
                 let (plans, drawn) = (held.plans, held.plan.at(self.rng.next_u64()));
-                return self.decide(plans, segment, eligible, drawn);
+                return self.decide(place, plans, segment, eligible, drawn);
             }
             self.ask(shelf, segment, eligible)?;
             asked = true;
@@ -113,13 +115,13 @@ impl<R: Rng> Selector<'_, R> {
     #[inline]
     fn decide(
         &mut self,
+        place: Place<'_>,
         plans: &SegmentPlans,
         segment: SegmentId,
         eligible: &Eligibility,
         drawn: Drawn,
     ) -> Result<Decision, SelectError> {
         let bandit = self.bandit;
-        let place = bandit.reserve()?;
         let (sequence, counted) = loop {
             let sequence = self.number()?;
             match bandit.count(self.cohort.as_deref(), segment, drawn.arm) {

@@ -1,5 +1,7 @@
 //! A bandit without the feature `journal`: nothing is recorded.
 
+use std::marker::PhantomData;
+
 use crate::arm::Eligibility;
 use crate::decision::Decision;
 use crate::reward::{Outcome, Reward};
@@ -8,12 +10,12 @@ use crate::time::Timestamp;
 use super::Bandit;
 
 /// No place in no journal.
-pub(super) struct Place;
+pub(super) struct Place<'a>(PhantomData<&'a ()>);
 
 /// What cannot happen.
 pub(super) enum Never {}
 
-impl Place {
+impl Place<'_> {
     #[inline]
     pub(super) fn taken(self) -> Option<Never> {
         None
@@ -40,7 +42,7 @@ impl Never {
 
 impl Bandit {
     #[inline]
-    pub(super) fn reserve(&self) -> Result<Place, Never> {
-        Ok(Place)
+    pub(super) fn reserve(&self) -> Result<Place<'_>, Never> {
+        Ok(Place(PhantomData))
     }
 }
