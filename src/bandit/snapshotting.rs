@@ -1,6 +1,6 @@
 //! Taking a snapshot: what was learnt, by names, with what must be remembered to count each reward once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arm::{ArmId, ArmSpace};
 use crate::decision::Issuer;
@@ -67,8 +67,10 @@ impl Bandit {
             }),
         }
         let today = generation(&self.arms, &self.segments, cells);
+        let open = open_places(&lives);
         let earlier = self.ancestors.iter();
-        let earlier = earlier.map(|then| generation(&then.arms, &then.segments, then.cells.clone()));
+        let earlier =
+            earlier.map(|then| generation(&then.arms, &then.segments, self.left(&then.cells, &open)));
         Snapshot {
             version: Snapshot::VERSION,
             reward: self.reward,
@@ -78,6 +80,46 @@ impl Bandit {
             lives,
         }
     }
+
+    /// What arms and segments without a name today have left: of cohorts that have been closed since, with the default
+    /// reward where nothing came, as for all others.
+    fn left(&self, cells: &BTreeMap<Place, Cells>, open: &BTreeSet<Place>) -> BTreeMap<Place, Cells> {
+        let mut left: BTreeMap<Place, BTreeMap<(u32, u32), ArmStatistics>> = BTreeMap::new();
+        for (&place, cells) in cells {
+            let (place, closed) = match place {
+                Place::Cohort { cohort, .. } if !open.contains(&place) => {
+                    let bucket = CohortId::new(cohort).bucket();
+                    (Place::Layer { first: bucket, last: bucket }, true)
+                }
+                _ => (place, false),
+            };
+            let counted = left.entry(place).or_default();
+            for &(segment, arm, statistics) in cells {
+                let statistics = if closed { self.settled_unnamed(statistics) } else { statistics };
+                let sum = counted.entry((segment, arm)).or_default();
+                // More than can be counted: what is there stays.
+                *sum = sum.merge(statistics).unwrap_or(*sum);
+            }
+        }
+        let flat = |((segment, arm), statistics)| (segment, arm, statistics);
+        left.into_iter().map(|(place, cells)| (place, cells.into_iter().map(flat).collect())).collect()
+    }
+
+    /// The counters of an arm that has no name today, after its cohort has closed.
+    fn settled_unnamed(&self, statistics: ArmStatistics) -> ArmStatistics {
+        match self.waiting.as_ref().map(Waiting::defaults) {
+            Some(Defaults::Alike(default)) => statistics.settled(*default),
+            // What an arm starts from that is not there any more, nobody knows: what has come of it is all there is.
+            _ => statistics.only_returned(),
+        }
+    }
+}
+
+/// The places of cohorts that are told of.
+fn open_places(lives: &[Life]) -> BTreeSet<Place> {
+    let place =
+        |&Life { replica, incarnation, cohort, .. }: &Life| Place::Cohort { replica, incarnation, cohort };
+    lives.iter().map(place).collect()
 }
 
 impl Waiting {

@@ -186,6 +186,11 @@ impl ArmStatistics {
         Self { issued: self.issued, ..Self::default() }
     }
 
+    /// The decisions alone of which something has come.
+    pub(crate) fn only_returned(self) -> Self {
+        Self { issued: self.returned, ..self }
+    }
+
     /// The two added up where the caller has made sure that it fits, or only reads.
     pub(crate) fn plus(self, other: Self) -> Self {
         // Saturating, because a snapshot may come from anywhere.
