@@ -17,8 +17,8 @@ use super::{Bandit, Refresh};
 #[derive(Debug)]
 pub(super) struct Exchange {
     pub(super) sender: Sender,
-    /// Which life of its process this is, from 0.
-    life: u64,
+    /// Which life of its process this is: a later one has a greater number.
+    pub(super) life: u64,
     /// Deltas of this life so far.
     deltas: AtomicU64,
     heir: Option<u16>,

@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, fingerprint};
+use crate::delta::Sender;
 use crate::journal::{
     Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
 };
@@ -109,6 +110,8 @@ pub(super) struct Replay<'a> {
     names: BTreeMap<u64, Ancestor>,
     /// What came of decisions.
     outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
+    /// The first life of our replica that the journal tells of.
+    first: Option<Issuer>,
     latest: Timestamp,
 }
 
@@ -121,6 +124,7 @@ impl<'a> Replay<'a> {
             seen: BTreeMap::new(),
             names: BTreeMap::new(),
             outcomes: Vec::new(),
+            first: None,
             latest,
         }
     }
@@ -182,6 +186,9 @@ impl<'a> Replay<'a> {
             return;
         }
         self.recovered.decisions += 1;
+        if id.issuer.replica == self.bandit.issuer.replica {
+            self.first.get_or_insert(id.issuer);
+        }
         let (segment, arm) = match self.locate(chosen) {
             Some(now) => now,
             None => {
@@ -252,6 +259,12 @@ impl<'a> Replay<'a> {
     /// Counts what is left, and moves on to the time of the last record.
     pub(super) fn finish(mut self) -> Recovered {
         self.settle();
+        // The others know what the earlier lives have counted by the first of them. A snapshot says which that was.
+        if let (Some(exchange), Some(first)) = (&mut self.bandit.exchange, self.first)
+            && exchange.life == 0
+        {
+            exchange.sender = Sender { replica: first.replica, incarnation: first.incarnation };
+        }
         // A record that carries an impossible time was none of ours.
         let _ = self.bandit.advance_to(self.latest);
         self.recovered
@@ -316,7 +329,16 @@ impl BanditBuilder {
         // Plans made meanwhile know nothing of what came after them.
         bandit.book = bandit.empty_book();
         let (arms, segments) = (bandit.arms.clone(), bandit.segments.clone());
-        let journal = recovery.start(arms, segments, bandit.reward, settings)?;
+        let journal = recovery.starting_files(bandit.exchange.is_some()).start(
+            arms,
+            segments,
+            bandit.reward,
+            settings,
+        )?;
+        if let Some(exchange) = &mut bandit.exchange {
+            // Of all lives the latest writes the latest file; snapshots number only those that were folded.
+            exchange.life = exchange.life.max(journal.file());
+        }
         bandit.journaling = Some(Journaling { journal, back_pressure });
         Ok((bandit, recovered))
     }
@@ -329,7 +351,7 @@ impl Bandit {
         let own = (self.issuer.replica, self.issuer.incarnation);
         snapshot.lives.retain(|life| (life.replica, life.incarnation) != own);
         if let (Some(record), Some(exchange)) = (&mut snapshot.exchange, &of.exchange) {
-            record.sender = exchange.sender;
+            (record.sender, record.life) = (exchange.sender, exchange.life);
         }
         (!snapshot.lives.is_empty()).then_some(snapshot)
     }

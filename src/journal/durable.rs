@@ -220,7 +220,7 @@ impl DurableJournal {
     }
 
     /// The number of the file that is being written; files below are closed.
-    pub(super) fn file(&self) -> u64 {
+    pub(crate) fn file(&self) -> u64 {
         // Acquire: pairs with the Release in `next_file`, which comes after the file was closed.
         self.file.load(Ordering::Acquire)
     }

@@ -70,6 +70,8 @@ pub struct Recovery {
     parts: Vec<String>,
     /// What the last file holds, once it was read.
     last: Option<Through>,
+    /// Whether each start has a file of its own, be the last one as empty as it may.
+    each_its_own: bool,
 }
 
 impl Recovery {
@@ -92,7 +94,16 @@ impl Recovery {
             return Err(JournalError::Missing { name: files::journal(number) });
         }
         let snapshot = stored.map(|stored| stored.snapshot);
-        Ok(Self { storage, snapshot, invalid, files, first, parts: listing.parts, last: None })
+        Ok(Self {
+            storage,
+            snapshot,
+            invalid,
+            files,
+            first,
+            parts: listing.parts,
+            last: None,
+            each_its_own: false,
+        })
     }
 
     /// The newest valid snapshot, to be restored before the replay.
@@ -132,6 +143,11 @@ impl Recovery {
         Some((files::journal(*self.files.last()?), torn))
     }
 
+    /// The same with a file for each start, if so, by whose number the starts can be told apart.
+    pub(crate) fn starting_files(self, each_its_own: bool) -> Self {
+        Self { each_its_own, ..self }
+    }
+
     /// Closes the last file and begins a new one with these names.
     ///
     /// Replays the journal to nobody if that was not done.
@@ -154,7 +170,9 @@ impl Recovery {
         }
         let number = match (self.files.last(), &self.last) {
             // A file that holds nothing is replaced, so that many starts do not make many files.
-            (Some(&last), Some(through)) if through.entries == 0 && !through.closed => last,
+            (Some(&last), Some(through)) if through.entries == 0 && !through.closed && !self.each_its_own => {
+                last
+            }
             (Some(&last), Some(through)) => {
                 close(&*self.storage, last, through)?;
                 last + 1
