@@ -155,6 +155,11 @@ impl Window {
         Timestamp(self.bucket.saturating_mul(u64::from(bucket)).saturating_add(self.bucket / 2))
     }
 
+    /// The beginning of a bucket.
+    pub(crate) fn start_of(self, bucket: u32) -> Timestamp {
+        Timestamp(self.bucket.saturating_mul(u64::from(bucket)))
+    }
+
     /// How far an instant is into its bucket, in [0, 1).
     pub(crate) fn part_of_bucket(self, instant: Timestamp) -> f64 {
         (instant.as_millis() % self.bucket) as f64 / self.bucket as f64

@@ -8,6 +8,7 @@ use crate::reward::{Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
 use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry, Layer, StatisticsError};
+use crate::sync::Ordering;
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
@@ -116,6 +117,9 @@ impl Bandit {
             waiting.past.extend(estate.issuers);
             waiting.ledger.absorb(estate.now, estate.entries, estate.layers);
             waiting.learn_delays();
+            // Else a reward before the host tells the time would be recorded as of a time before its decision.
+            let begun = waiting.window().start_of(estate.now).as_millis();
+            self.clock.fetch_max(begun, Ordering::Relaxed);
         }
         for ancestor in estate.ancestors {
             let known = self.ancestors.iter().any(|known| known.fingerprint == ancestor.fingerprint);
