@@ -6,7 +6,7 @@ use crate::decision::{Decision, DecisionId, Issuer};
 use crate::delta::{Delta, ExchangeError, ExchangeRecord, Forwarded, Merged, Sender};
 use crate::reward::Reward;
 use crate::snapshot::RestoreError;
-use crate::statistics::Outbox;
+use crate::statistics::{CohortId, Outbox};
 use crate::sync::{Arc, AtomicU64, Ordering, Published};
 
 use super::restoring::Estate;
@@ -311,7 +311,18 @@ impl Delta {
                 word >> (id.sequence % 64) & 1 == 1
             }
             // Its cohort is folded if that life goes on in later ones.
-            None => lives.any(|life| life.cohort > id.cohort.get()),
+            None => lives.any(|life| life.cohort > id.cohort.get()) || self.is_over(id),
         }
+    }
+
+    /// Whether a decision of the sender's own replica is of a cohort whose time is over, so that no life tells of it.
+    fn is_over(&self, id: DecisionId) -> bool {
+        let own = self.sender.replica == id.issuer.replica;
+        let waiting = self.counted.waiting.as_ref().filter(|_| own && id.cohort != CohortId::OPEN_ENDED);
+        waiting.is_some_and(|waiting| {
+            let window = waiting.window;
+            let end = u64::from(id.cohort.bucket()) + window.delays() as u64 + window.grace();
+            u64::from(waiting.now) >= end
+        })
     }
 }
