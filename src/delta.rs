@@ -106,6 +106,8 @@ pub enum ExchangeError {
     },
     /// The counters are damaged or do not fit.
     Counted(RestoreError),
+    /// The bandit keeps a journal, which has no record of an adoption: what was adopted would be lost with the next start.
+    Journal,
     /// No delta of this replica was ever merged, or it was adopted before.
     UnknownReplica {
         /// The replica.
@@ -128,6 +130,7 @@ impl fmt::Display for ExchangeError {
                 write!(f, "delta version {version} is unknown, {} is known", Delta::VERSION)
             }
             Self::Counted(error) => error.fmt(f),
+            Self::Journal => f.write_str("the bandit keeps a journal, which has no record of an adoption"),
             Self::UnknownReplica { replica } => {
                 write!(f, "no delta of replica {replica} was ever merged, or it was adopted before")
             }

@@ -168,6 +168,8 @@ pub enum RestoreError {
         /// How many.
         decisions: u64,
     },
+    /// The bandit keeps a journal, which would not know what was restored: it is lost with the next start.
+    Journal,
     /// The rewards of the snapshot are of another kind or range.
     RewardKind {
         /// The kind in the snapshot.
@@ -260,6 +262,9 @@ impl fmt::Display for RestoreError {
             }
             Self::InUse { decisions } => {
                 write!(f, "the bandit has made {decisions} decisions; restore before the first")
+            }
+            Self::Journal => {
+                f.write_str("the bandit keeps a journal, which would know nothing of the snapshot")
             }
             Self::RewardKind { snapshot, bandit } => {
                 write!(f, "the snapshot holds rewards {snapshot:?}, the bandit takes {bandit:?}")

@@ -123,6 +123,10 @@ impl Bandit {
     ///
     /// May be taken as often as one likes, and while others select and reward. Its size is that of a snapshot.
     ///
+    /// The others drop the rewards that it tells to be counted. So with a journal, hand it on only once
+    /// [`flush`](Bandit::flush) covers what was [recorded](Bandit::recorded) by the time it was taken: else a crash between
+    /// the two loses rewards that others have accepted.
+    ///
     /// # Errors
     ///
     /// [`ExchangeError::NotReplicated`] unless the bandit was built [to exchange](crate::BanditBuilder::replicated).
@@ -185,9 +189,14 @@ impl Bandit {
     ///
     /// # Errors
     ///
-    /// [`ExchangeError`]: a replica never heard of, or one that named another heir; nothing has changed.
+    /// [`ExchangeError`]: a replica never heard of, or one that named another heir, or a bandit with a journal, which has
+    /// no record for it; nothing has changed.
     pub fn adopt(&mut self, replica: u16) -> Result<(), ExchangeError> {
         let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
+        #[cfg(feature = "journal")]
+        if self.journaling.is_some() {
+            return Err(ExchangeError::Journal);
+        }
         let known = exchange.peers();
         let left: Vec<&Arc<Peer>> =
             known.known.values().filter(|peer| peer.delta.sender.replica == replica).collect();

@@ -45,6 +45,10 @@ impl Bandit {
     ///
     /// [`RestoreError`] says what does not fit; the bandit is then as it was.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<Restored, RestoreError> {
+        #[cfg(feature = "journal")]
+        if self.journaling.is_some() {
+            return Err(RestoreError::Journal);
+        }
         let decisions = self.decisions();
         if decisions > 0 {
             return Err(RestoreError::InUse { decisions });
