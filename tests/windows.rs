@@ -208,6 +208,20 @@ fn bad_windows_are_refused() {
 }
 
 #[test]
+fn a_window_that_was_read_from_somewhere_is_looked_at() {
+    for text in [
+        r#"{"bucket":0,"length":3,"grace":0}"#,
+        r#"{"bucket":86400000,"length":4294967295,"grace":0}"#,
+        r#"{"bucket":86400000,"length":3,"grace":4294967295}"#,
+    ] {
+        let window: Window = serde_json::from_str(text).unwrap();
+        let arms = ArmSpace::builder().dimension("channel", ["email"]).build().unwrap();
+        let built = Bandit::builder(arms, Segments::single()).window(window).build();
+        assert!(matches!(built, Err(BuildError::Window { .. })), "{text}");
+    }
+}
+
+#[test]
 fn a_snapshot_of_another_window_is_refused() {
     let bandit = builder(RewardKind::Binary, 1).window(days(3)).build().unwrap();
     at(&bandit, 7);

@@ -59,6 +59,11 @@ pub enum BuildError {
     },
     /// The default reward is not admissible.
     DefaultReward(RewardValueError),
+    /// A window that no [`Window::new`] has made: it may come from a configuration file.
+    Window {
+        /// The window.
+        window: Window,
+    },
     /// Rewards come in stages, and no window says when they are complete.
     StagesWithoutWindow,
     /// Rewards come in stages, and there is a default reward beside the baseline of the rule.
@@ -88,6 +93,7 @@ impl fmt::Display for BuildError {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
             Self::DefaultReward(error) => write!(f, "default reward: {error}"),
+            Self::Window { window } => write!(f, "there is no window such as {window:?}"),
             Self::StagesWithoutWindow => {
                 f.write_str("rewards in stages need a window, at whose end they are complete")
             }
@@ -362,6 +368,9 @@ impl BanditBuilder {
             // std seeds its hashers from the operating system: entropy without a dependency.
             None => RandomState::new().build_hasher().finish() >> (64 - Issuer::INCARNATION_BITS),
         };
+        if let Some(window) = self.window.filter(|window| window.checked().is_none()) {
+            return Err(BuildError::Window { window });
+        }
         let forgetting = self.forgetting.checked().map_err(BuildError::Forgetting)?;
         if self.window.is_none() && forgetting != Forgetting::Never {
             return Err(BuildError::Forgetting(ForgettingError { forgetting }));
