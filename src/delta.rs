@@ -99,6 +99,9 @@ pub struct Merged {
 pub enum ExchangeError {
     /// The bandit was not built to exchange with others.
     NotReplicated,
+    /// The journal is not durable as far as the delta would tell: what others then know must not be forgotten here.
+    /// Flush, and try again.
+    NotDurable,
     /// Written by another release.
     Version {
         /// The delta's version.
@@ -125,6 +128,7 @@ pub enum ExchangeError {
 impl fmt::Display for ExchangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotDurable => f.write_str("the journal is not durable as far as the delta would tell"),
             Self::NotReplicated => f.write_str("the bandit was not built to exchange with others"),
             Self::Version { version } => {
                 write!(f, "delta version {version} is unknown, {} is known", Delta::VERSION)

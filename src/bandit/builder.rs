@@ -248,7 +248,8 @@ impl BanditBuilder {
     /// How long decisions wait for their reward. Default: for ever, and the host reports failures itself.
     ///
     /// With a window the host must tell the time, by [`Bandit::advance_to`], and reports no failures: decisions without
-    /// a reward get the [default](BanditBuilder::default_reward) when it is over.
+    /// a reward get the [default](BanditBuilder::default_reward) when it is over. Tell it before the first decision:
+    /// decisions made earlier belong to the beginning of time, and are over as soon as it is told.
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
         self.window = Some(window);

@@ -123,19 +123,19 @@ impl Bandit {
     ///
     /// May be taken as often as one likes, and while others select and reward. Its size is that of a snapshot.
     ///
-    /// The others drop the rewards that it tells to be counted. So with a journal, hand it on only once
-    /// [`flush`](Bandit::flush) covers what was [recorded](Bandit::recorded) by the time it was taken: else a crash between
-    /// the two loses rewards that others have accepted.
+    /// The others drop the rewards that it tells to be counted. So with a journal it flushes, and tells nothing that is not
+    /// durable: else a crash between the two would lose rewards that others have accepted.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError::NotReplicated`] unless the bandit was built [to exchange](crate::BanditBuilder::replicated).
+    /// [`ExchangeError::NotReplicated`] unless the bandit was built [to exchange](crate::BanditBuilder::replicated),
+    /// [`ExchangeError::NotDurable`] if the journal has failed, or another thread is flushing it.
     pub fn delta(&self) -> Result<Delta, ExchangeError> {
         let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
         // The number before the counters: then the delta with the greater number holds all that others before it do.
         let number = exchange.deltas.fetch_add(1, Ordering::AcqRel);
         let outbox = exchange.outbox.entries().into_iter().map(|waiting| waiting.forwarded);
-        Ok(Delta {
+        let delta = Delta {
             version: Delta::VERSION,
             sender: exchange.sender,
             number: (exchange.life, number),
@@ -143,7 +143,8 @@ impl Bandit {
             adopted: exchange.peers().adopted.iter().copied().collect(),
             outbox: outbox.collect(),
             counted: self.own_snapshot(),
-        })
+        };
+        if self.is_durable_so_far() { Ok(delta) } else { Err(ExchangeError::NotDurable) }
     }
 
     /// Takes in what another process tells: its counters, if they are newer than those known, and the rewards it

@@ -100,7 +100,8 @@ impl Bandit {
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]: damage in a file, or a failing storage.
+    /// [`ReplayError`]: damage in a file, a failing storage, or events of arms or segments that do not exist any more, which
+    /// the files keep and a snapshot would not.
     pub fn compact(&self) -> Result<Option<Compacted>, ReplayError> {
         let journal = self.journal().map_err(ReplayError::Journal)?;
         journal.rotate(self.now()).map_err(ReplayError::Journal)?;
@@ -111,9 +112,18 @@ impl Bandit {
             }
             let mut replay = Replay::new(&mut folded);
             files.replay(|names, entry| replay.take(names, entry))?;
-            replay.finish();
+            let events = replay.finish().vanished;
+            if events > 0 {
+                return Err(ReplayError::Vanished { events });
+            }
             folded.folded_snapshot(self).ok_or(ReplayError::Restore(RestoreError::Empty))
         })
+    }
+
+    /// Whether all that was recorded until now is durable, if need be by flushing it. True without a journal.
+    pub(super) fn is_durable_so_far(&self) -> bool {
+        let Some(last) = self.recorded() else { return true };
+        self.flush().is_ok_and(|durable| durable.covers(last))
     }
 
     /// A bandit with the same names and settings that knows nothing, to fold a journal in.

@@ -53,6 +53,11 @@ pub enum ReplayError {
     Restore(RestoreError),
     /// The settings cannot be.
     Build(BuildError),
+    /// The journal holds events of arms or segments that do not exist any more; folding would lose them.
+    Vanished {
+        /// How many.
+        events: u64,
+    },
     /// The journal holds rewards of another kind or range.
     RewardKind {
         /// The kind in the journal.
@@ -68,6 +73,9 @@ impl fmt::Display for ReplayError {
             Self::Journal(error) => error.fmt(f),
             Self::Restore(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
+            Self::Vanished { events } => {
+                write!(f, "{events} events are of arms or segments that do not exist any more")
+            }
             Self::RewardKind { journal, bandit } => {
                 write!(f, "the journal holds rewards {journal:?}, the bandit takes {bandit:?}")
             }
@@ -81,7 +89,7 @@ impl Error for ReplayError {
             Self::Journal(error) => Some(error),
             Self::Restore(error) => Some(error),
             Self::Build(error) => Some(error),
-            Self::RewardKind { .. } => None,
+            Self::RewardKind { .. } | Self::Vanished { .. } => None,
         }
     }
 }
