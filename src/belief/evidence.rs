@@ -5,7 +5,7 @@ use crate::statistics::ArmStatistics;
 
 /// How decisions count whose attribution window is still open.
 ///
-/// [`Pending::Corrected`] is the default, with [one law of delays for each level](crate::bandit::DelaysBy) of whatever
+/// [`Pending::Corrected`] is the default, with [one law of delays for each level](crate::BanditBuilder::delays_by) of whatever
 /// answers differ in, because it is neither wrong nor late. In the simulated portfolio of `examples/delays` (48 worlds,
 /// 1,000 messages a day, half of the payments within 1 day of an SMS but 8 of a letter, a window of 14 days) it gave, as
 /// means ± standard errors:
