@@ -1,6 +1,6 @@
 //! Every interleaving of refreshing and drawing, and broken twins that must fail.
 //!
-//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --lib models`. The atomics are loom's,
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --features journal --lib models`. The atomics are loom's,
 //! weak orderings included. The pointer swap and the set-once slot are stand-ins behind loom's mutex (see `sync`):
 //! these models explore the protocol around them, the stress tests run the real ones. A twin is a small copy of a
 //! protocol with one thing wrong; it shows that the model above it would notice.

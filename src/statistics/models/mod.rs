@@ -1,6 +1,6 @@
 //! Every interleaving of the counters' protocols, and broken twins that must fail.
 //!
-//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --lib models`. The atomics are loom's,
+//! Run by `RUSTFLAGS="--cfg loom" cargo test --release --no-default-features --features journal --lib models`. The atomics are loom's,
 //! weak orderings included. The set-once slot is a stand-in behind loom's mutex (see `sync`): these models explore
 //! what is built around it, not its inside. A twin is a small copy of a protocol with one thing wrong; it shows that
 //! the model above it would notice.
