@@ -29,7 +29,7 @@ impl Bandit {
             }
             let posteriors = match statistics.iter().all(|arm| arm.returned() == 0) {
                 true => vec![self.prior; arms.len()],
-                false => statistics.iter().map(|&arm| posterior(self.prior, arm)).collect(),
+                false => statistics.iter().map(|&arm| self.prior.after(arm)).collect(),
             };
             let told = statistics.iter().map(|arm| arm.returned()).sum();
             return Known { statistics, posteriors, told };
@@ -180,10 +180,4 @@ impl Bandit {
         assert!(segment.index() < segments, "no segment {segment}; there are {segments}");
         assert!(arm.index() < arms, "no arm {arm}; there are {arms}");
     }
-}
-
-/// The Beta belief after what was counted: one trial per outcome, the scaled rewards as successes.
-fn posterior(prior: Beta, statistics: ArmStatistics) -> Beta {
-    let successes = statistics.sum();
-    prior.updated(successes, statistics.returned() as f64 - successes)
 }

@@ -87,7 +87,7 @@ impl Bandit {
         }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors, told } = self.known(segment, &arms);
-        let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics));
+        let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics).of_segment(segment));
 
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
         let due_at = self.due_at(events, arms.len(), || told, selections);
@@ -107,13 +107,11 @@ impl Bandit {
         outcomes: impl Fn() -> u64,
         selections: impl Fn() -> u64,
     ) -> u64 {
-        // Events are those of the segment, so what is known is counted as the segment's where that is more: else a set
-        // of arms that are seldom tried would be due at every event of the others.
-        let due_after = |known: u64| events.saturating_add(self.cadence.wait(known.max(events), arms));
-        match self.observes {
-            Observes::Nothing => u64::MAX,
-            Observes::Outcomes => due_after(outcomes()),
-            Observes::Selections => due_after(outcomes() + selections()),
-        }
+        let known = match self.observes {
+            Observes::Nothing => None,
+            Observes::Outcomes => Some(outcomes()),
+            Observes::Selections => Some(outcomes() + selections()),
+        };
+        self.cadence.due_at(events, known, arms)
     }
 }

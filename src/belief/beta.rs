@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::statistics::ArmStatistics;
+
 /// The posterior of a success rate, with density proportional to xᵅ⁻¹ (1 − x)ᵝ⁻¹ on [0, 1].
 ///
 /// It is conjugate to the Bernoulli: a prior Beta(α, β) and s successes, f failures give Beta(α + s, β + f).
@@ -128,6 +130,13 @@ impl Beta {
             alpha: (alpha * scale).clamp(Beta::MIN_SHAPE, Beta::MAX_SHAPE),
             beta: (beta * scale).clamp(Beta::MIN_SHAPE, Beta::MAX_SHAPE),
         }
+    }
+
+    /// The posterior after what was counted of an arm: one trial per outcome, the scaled rewards as successes.
+    #[must_use]
+    pub fn after(self, statistics: ArmStatistics) -> Beta {
+        let successes = statistics.sum();
+        self.updated(successes, statistics.returned() as f64 - successes)
     }
 }
 

@@ -9,9 +9,13 @@ mod beta;
 pub mod delay;
 mod evidence;
 mod forgetting;
+mod importance;
+mod value;
 
 pub use beta::{Beta, BetaError};
 pub use evidence::Pending;
 pub use forgetting::{Forgetting, ForgettingError};
+pub use importance::{Baseline, Importance, Losses};
+pub use value::{expected_maximum, value_remaining};
 
 pub(crate) use evidence::Evidence;

@@ -64,8 +64,20 @@ impl Cadence {
         }
     }
 
+    /// The number of events of its segment at which a plan made after so many of them is due, given how many its arms
+    /// are known by; `None` is a policy that observes nothing.
+    ///
+    /// What is known is counted as the segment's where that is more: else a set of arms that are seldom tried would be due
+    /// at every event of the others.
+    pub(crate) fn due_at(self, events: u64, known: Option<u64>, arms: usize) -> u64 {
+        match known {
+            Some(known) => events.saturating_add(self.wait(known.max(events), arms)),
+            None => u64::MAX,
+        }
+    }
+
     /// How many events to wait, given how many are known and how many arms are eligible. At least one.
-    pub(crate) fn wait(self, known: u64, arms: usize) -> u64 {
+    fn wait(self, known: u64, arms: usize) -> u64 {
         let growth = match self.0 {
             Rule::Every(events) => return events.max(1),
             Rule::Growth(growth) => growth,

@@ -5,16 +5,20 @@
 //! the plan, so that every policy has them.
 
 mod epsilon_greedy;
+mod exp3_ix;
 mod fixed;
 mod index;
 mod thompson;
+mod tsallis_inf;
 mod ucb1;
 mod uniform;
 
 pub use epsilon_greedy::{EpsilonError, EpsilonGreedy};
+pub use exp3_ix::Exp3Ix;
 pub use fixed::Fixed;
 pub use index::Index;
 pub use thompson::Thompson;
+pub use tsallis_inf::TsallisInf;
 pub use ucb1::Ucb1;
 pub use uniform::Uniform;
 
@@ -23,7 +27,8 @@ pub(crate) use index::shared;
 use std::fmt;
 
 use crate::arm::ArmId;
-use crate::belief::Beta;
+use crate::belief::{Beta, Importance, Losses};
+use crate::segment::SegmentId;
 use crate::statistics::ArmStatistics;
 
 /// A rule that says how often each eligible arm should be selected, given what is known.
@@ -48,6 +53,13 @@ pub trait Policy: fmt::Debug + Send + Sync {
     /// are not eligible had next to no probability there: total variation to the set's own plan of at most 10⁻⁷.
     fn is_regular(&self) -> bool {
         false
+    }
+
+    /// How the rewards of so many arms are to be weighted, and against what baseline, if the policy needs to be shown
+    /// [estimated losses](View::losses).
+    fn importance(&self, arms: usize) -> Option<Importance> {
+        let _ = arms;
+        None
     }
 
     /// The policy as an index, if it is one; its [`probabilities`](Policy::probabilities) are then a loop over the
@@ -76,6 +88,8 @@ pub struct View<'a> {
     arms: &'a [ArmId],
     posteriors: &'a [Beta],
     statistics: &'a [ArmStatistics],
+    segment: SegmentId,
+    losses: Option<&'a Losses>,
 }
 
 impl<'a> View<'a> {
@@ -87,7 +101,24 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn new(arms: &'a [ArmId], posteriors: &'a [Beta], statistics: &'a [ArmStatistics]) -> Self {
         assert!(arms.len() == posteriors.len() && arms.len() == statistics.len(), "one entry per arm");
-        Self { arms, posteriors, statistics }
+        Self { arms, posteriors, statistics, segment: SegmentId::new(0), losses: None }
+    }
+
+    /// The same view, of this segment; without it, of the first.
+    #[must_use]
+    pub fn of_segment(self, segment: SegmentId) -> Self {
+        Self { segment, ..self }
+    }
+
+    /// The same view with an estimated loss for each arm, for policies that [ask](Policy::importance) for it.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    #[must_use]
+    pub fn with_losses(self, losses: &'a Losses) -> Self {
+        assert!(losses.each.len() == self.arms.len(), "one entry per arm");
+        Self { losses: Some(losses), ..self }
     }
 
     /// The number of eligible arms, at least one.
@@ -113,6 +144,19 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn statistics(&self) -> &'a [ArmStatistics] {
         self.statistics
+    }
+
+    /// The segment.
+    #[must_use]
+    pub fn segment(&self) -> SegmentId {
+        self.segment
+    }
+
+    /// Importance-weighted estimates of what each arm would have lost had it always been selected; none if the policy did
+    /// not [ask](Policy::importance) for it.
+    #[must_use]
+    pub fn losses(&self) -> Option<&'a Losses> {
+        self.losses
     }
 
     /// Decisions for the eligible arms so far.
@@ -150,6 +194,23 @@ impl Probabilities {
             uniform: 1.0 - share,
             contenders: positions.iter().map(|&position| (position, each)).collect(),
         }
+    }
+
+    /// The share of each of so many positions, the even part included, scaled to sum to one; entries that are negative or not
+    /// finite count as zero, and if nothing is left, all share evenly.
+    #[must_use]
+    pub fn to_dense(&self, arms: usize) -> Vec<f64> {
+        let sane = |share: f64| if share > 0.0 && share < f64::INFINITY { share } else { 0.0 };
+        let mut shares = vec![sane(self.uniform) / arms as f64; arms];
+        for &(position, share) in &self.contenders {
+            shares[position as usize] += sane(share);
+        }
+        let total: f64 = shares.iter().sum();
+        if !(total > 0.0 && total < f64::INFINITY) {
+            return vec![1.0 / arms as f64; arms];
+        }
+        shares.iter_mut().for_each(|share| *share /= total);
+        shares
     }
 
     /// One share per position.

@@ -3,10 +3,17 @@
 use std::error::Error;
 use std::fmt;
 
+use rand::distr::Distribution;
 use rand::{Rng, RngExt};
+use rand_distr::Beta as BetaLaw;
 
 use crate::arm::{ArmId, ArmSpace};
+use crate::belief::Beta;
 use crate::reward::Reward;
+use crate::segment::SegmentId;
+
+use super::scene::{Scene, scenery};
+use super::{Generator, Life, Request, Response, World};
 
 /// Independent Bernoulli arms with known means: the world of the textbooks.
 ///
@@ -20,7 +27,15 @@ use crate::reward::Reward;
 #[derive(Clone, Debug, PartialEq)]
 pub struct BernoulliArms {
     means: Vec<f64>,
-    arms: ArmSpace,
+    scene: Scene,
+}
+
+/// Bernoulli arms whose means are drawn anew for each run: what a policy regrets on average over worlds (*Bayesian
+/// regret*, where the law of the means is the prior).
+#[derive(Clone, Debug, PartialEq)]
+pub struct RandomBernoulli {
+    law: Beta,
+    scene: Scene,
 }
 
 /// Means that are none.
@@ -59,21 +74,15 @@ impl BernoulliArms {
     ///
     /// [`MeansError`] for a mean outside [0, 1], or no or too many arms.
     pub fn new(means: Vec<f64>) -> Result<Self, MeansError> {
-        if let Some(arm) = means.iter().position(|mean| !(0.0..=1.0).contains(mean)) {
-            return Err(MeansError::Mean { arm, mean: means[arm] });
-        }
-        let names = (0..means.len()).map(|arm| arm.to_string());
-        let arms = ArmSpace::builder()
-            .dimension("arm", names)
-            .build()
-            .map_err(|_| MeansError::Arms { arms: means.len() })?;
-        Ok(Self { means, arms })
+        check(&means)?;
+        let scene = Scene::numbered(means.len()).map_err(|_| MeansError::Arms { arms: means.len() })?;
+        Ok(Self { means, scene })
     }
 
     /// The arms.
     #[must_use]
     pub fn arms(&self) -> &ArmSpace {
-        &self.arms
+        &self.scene.arms
     }
 
     /// The true mean of an arm.
@@ -89,7 +98,7 @@ impl BernoulliArms {
     /// The largest mean.
     #[must_use]
     pub fn best(&self) -> f64 {
-        self.means.iter().copied().fold(0.0, f64::max)
+        largest(&self.means)
     }
 
     /// What an arm pays this time.
@@ -98,6 +107,82 @@ impl BernoulliArms {
     ///
     /// If there is no such arm.
     pub fn pay<R: Rng + ?Sized>(&self, arm: ArmId, rng: &mut R) -> Reward {
-        Reward::from(rng.random::<f64>() < self.mean(arm))
+        toss(self.mean(arm), rng)
+    }
+}
+
+impl RandomBernoulli {
+    /// So many arms, their means drawn from this law.
+    ///
+    /// # Errors
+    ///
+    /// [`MeansError::Arms`] for no or too many arms.
+    pub fn new(arms: usize, law: Beta) -> Result<Self, MeansError> {
+        let scene = Scene::numbered(arms).map_err(|_| MeansError::Arms { arms })?;
+        Ok(Self { law, scene })
+    }
+}
+
+impl World for BernoulliArms {
+    scenery!(scene);
+
+    fn begin(&self, _: &mut Generator) -> Box<dyn Life + '_> {
+        Box::new(Constant::new(self.means.clone()))
+    }
+}
+
+impl World for RandomBernoulli {
+    scenery!(scene);
+
+    fn begin(&self, rng: &mut Generator) -> Box<dyn Life + '_> {
+        let law = BetaLaw::new(self.law.alpha(), self.law.beta()).expect("shapes of a Beta are positive");
+        Box::new(Constant::new((0..self.scene.arms.len()).map(|_| law.sample(rng)).collect()))
+    }
+}
+
+/// A life in which nothing changes.
+pub(super) struct Constant {
+    means: Vec<f64>,
+    best: f64,
+}
+
+impl Constant {
+    pub(super) fn new(means: Vec<f64>) -> Self {
+        Self { best: largest(&means), means }
+    }
+}
+
+impl Life for Constant {
+    fn next(&mut self, _: &mut Generator) -> Request {
+        Request { segment: SegmentId::new(0), eligible: 0 }
+    }
+
+    fn mean(&self, arm: ArmId) -> f64 {
+        self.means[arm.index()]
+    }
+
+    fn best(&self) -> f64 {
+        self.best
+    }
+
+    fn respond(&mut self, arm: ArmId, rng: &mut Generator) -> Response {
+        Response::at_once(toss(self.means[arm.index()], rng))
+    }
+}
+
+/// A success with this probability.
+pub(super) fn toss<R: Rng + ?Sized>(mean: f64, rng: &mut R) -> Reward {
+    Reward::from(rng.random::<f64>() < mean)
+}
+
+pub(super) fn largest(means: &[f64]) -> f64 {
+    means.iter().copied().fold(0.0, f64::max)
+}
+
+/// Refuses what is no probability.
+pub(super) fn check(means: &[f64]) -> Result<(), MeansError> {
+    match means.iter().position(|mean| !(0.0..=1.0).contains(mean)) {
+        Some(arm) => Err(MeansError::Mean { arm, mean: means[arm] }),
+        None => Ok(()),
     }
 }

@@ -10,6 +10,7 @@ mod cohort;
 mod defaults;
 mod delays;
 mod history;
+mod importance;
 mod ledger;
 #[cfg(all(test, loom))]
 mod models;
@@ -28,6 +29,7 @@ pub(crate) use claims::Claims;
 pub(crate) use cohort::{ClaimError, Cohort};
 pub(crate) use defaults::Defaults;
 pub(crate) use history::Layer;
+pub(crate) use importance::{ImportanceSums, epoch};
 pub(crate) use ledger::{Entry, Ledger, Shape, State};
 pub(crate) use outbox::Outbox;
 pub(crate) use outcomes::Unjoined;

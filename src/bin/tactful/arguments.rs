@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use tactful::Cadence;
 use tactful::belief::Beta;
 
 /// Learns which message to send, and tells from a log what another policy would have earned.
@@ -17,6 +18,10 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Compare learning policies, uniform and every fixed arm on a log.
     Replay(Replay),
+    /// Let policies learn in a simulated world and compare what they regret.
+    Simulate(Simulate),
+    /// Tell what a policy would do, given these results, and how sure it is.
+    Probabilities(Probabilities),
 }
 
 /// The flags of `tactful replay`.
@@ -53,6 +58,79 @@ pub(crate) struct Replay {
     pub(crate) prior: Beta,
 }
 
+/// The flags of `tactful simulate`.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// The arms' true success rates.
+    #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = share, required_unless_present = "arms")]
+    pub(crate) means: Vec<f64>,
+    /// So many arms instead, whose rates are drawn anew in each run.
+    #[arg(long, value_name = "K", conflicts_with = "means")]
+    pub(crate) arms: Option<usize>,
+    /// The law of those rates: a Beta distribution, by its two shapes.
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior, requires = "arms")]
+    pub(crate) rates: Beta,
+    /// Decisions in a run.
+    #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    pub(crate) horizon: u64,
+    /// Independent runs of each policy.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
+    pub(crate) runs: u64,
+    /// The policies, such as thompson,ucb1,epsilon-greedy(0.05).
+    #[arg(long, value_name = "NAME,…", default_value = "thompson,kl-ucb,ucb1,epsilon-greedy,uniform")]
+    pub(crate) policies: String,
+    /// The seed of the first run; the i-th has the seed N + i − 1. The same seed gives the same output.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Tell outcomes after every so many decisions only.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) batch: u64,
+    /// Tell each outcome so many decisions late.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) delay: u64,
+    /// Make a plan whenever so many outcomes have come. Without this and the next, at each.
+    #[arg(long, value_name = "N", conflicts_with = "refresh_growth")]
+    pub(crate) refresh_every: Option<u64>,
+    /// Make a plan whenever what is known has grown by this fraction.
+    #[arg(long, value_name = "G", value_parser = cadence)]
+    pub(crate) refresh_growth: Option<Cadence>,
+    /// The share of decisions spread evenly over all arms.
+    #[arg(long, value_name = "X", default_value_t = 0.0, value_parser = share)]
+    pub(crate) exploration: f64,
+    /// What is believed of every arm beforehand: a Beta distribution, by its two shapes.
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
+    pub(crate) prior: Beta,
+    /// After how many decisions to look; by default 1, 2, 5, 10, 20 … and the horizon, which always is there.
+    #[arg(long, value_name = "T,T,…", value_delimiter = ',')]
+    pub(crate) checkpoints: Vec<u64>,
+    /// Threads; by default as many as there are cores. The output does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(crate) threads: usize,
+    /// What to print: a table for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// The flags of `tactful probabilities`.
+#[derive(Debug, Args)]
+pub(crate) struct Probabilities {
+    /// The policy.
+    #[arg(long, value_name = "NAME", default_value = "thompson")]
+    pub(crate) policy: String,
+    /// What was seen of each arm: successes out of trials.
+    #[arg(long, value_name = "S/N,…", value_delimiter = ',', required = true, value_parser = counts)]
+    pub(crate) counts: Vec<(u64, u64)>,
+    /// What is believed of every arm beforehand: a Beta distribution, by its two shapes.
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
+    pub(crate) prior: Beta,
+    /// Decisions planned in all, for policies that need to know; by default as many as there were.
+    #[arg(long, value_name = "T")]
+    pub(crate) horizon: Option<u64>,
+    /// What to print: a table for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -62,6 +140,21 @@ pub(crate) enum Format {
 fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("not in [0, 1]".to_owned()) }
+}
+
+fn cadence(text: &str) -> Result<Cadence, String> {
+    let growth = text.parse().map_err(|_| "not a number".to_owned())?;
+    Cadence::growth(growth).map_err(|error| error.to_string())
+}
+
+fn counts(text: &str) -> Result<(u64, u64), String> {
+    let (successes, trials) = text.split_once('/').ok_or("not successes/trials, such as 20/1000")?;
+    let number = |text: &str| text.trim().parse().map_err(|_| format!("{text:?} is not a whole number"));
+    let (successes, trials): (u64, u64) = (number(successes)?, number(trials)?);
+    match successes <= trials {
+        true => Ok((successes, trials)),
+        false => Err(format!("{successes} successes out of {trials} trials")),
+    }
 }
 
 fn prior(text: &str) -> Result<Beta, String> {

@@ -1,12 +1,15 @@
-//! The command `tactful`: what would another policy have earned?
+//! The command `tactful`: what would another policy have earned, what would it regret, what would it do?
 
 #![warn(clippy::unwrap_used)]
 
 mod arguments;
 mod comparison;
+mod probabilities;
 mod progress;
 mod report;
+mod simulate;
 mod source;
+mod table;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -40,7 +43,11 @@ const REFUSED: u8 = 2;
 
 fn main() -> ExitCode {
     let result = match Arguments::try_parse() {
-        Ok(Arguments { command: Command::Replay(replay) }) => run(&replay),
+        Ok(Arguments { command }) => match command {
+            Command::Replay(replay) => run(&replay),
+            Command::Simulate(simulate) => simulate::run(&simulate),
+            Command::Probabilities(probabilities) => probabilities::run(&probabilities),
+        },
         Err(error) if matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion) => {
             write(&error.render().to_string())
         }

@@ -8,6 +8,7 @@ use tactful::evaluation::{Estimate, Log};
 use crate::arguments::Replay;
 use crate::comparison::{Comparison, Valued};
 use crate::source::{LeftOut, Source};
+use crate::table::align;
 
 /// Fixed arms in the table; JSON has them all.
 const ARMS_SHOWN: usize = 20;
@@ -98,8 +99,9 @@ pub(crate) fn table(replay: &Replay, source: &Source, comparison: &Comparison) -
         |valued: &Valued| valued.estimate.as_ref().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
     arms.sort_by(|a, b| value(b).total_cmp(&value(a)));
     let shown: Vec<&Valued> = comparison.policies.iter().chain(arms.into_iter().take(ARMS_SHOWN)).collect();
-    let rows: Vec<[String; 5]> = shown.iter().map(|valued| row(valued, digits)).collect();
-    align(&mut text, &rows);
+    let header = ["policy", "value", "95 % interval", "s.e.", "rounds used"].map(str::to_owned).to_vec();
+    let rows = shown.iter().map(|valued| row(valued, digits).to_vec());
+    align(&mut text, &std::iter::once(header).chain(rows).collect::<Vec<_>>());
 
     text.push('\n');
     if let Some(left) = comparison.arms.len().checked_sub(ARMS_SHOWN).filter(|&left| left > 0) {
@@ -190,23 +192,6 @@ fn row(valued: &Valued, digits: Digits) -> [String; 5] {
         false => "-".to_owned(),
     };
     [name, number(value), interval, number(standard_error), used.to_string()]
-}
-
-/// Writes a header and rows: the first column to the left, numbers to the right.
-fn align(text: &mut String, rows: &[[String; 5]]) {
-    let header = ["policy", "value", "95 % interval", "s.e.", "rounds used"].map(str::to_owned);
-    let width = |column: usize| {
-        let cells = std::iter::once(&header).chain(rows).map(|row| row[column].chars().count());
-        cells.max().unwrap_or(0)
-    };
-    let widths: [usize; 5] = std::array::from_fn(width);
-    for row in std::iter::once(&header).chain(rows) {
-        let _ = write!(text, "{:<1$}", row[0], widths[0]);
-        for (cell, width) in row.iter().zip(widths).skip(1) {
-            let _ = write!(text, "  {cell:>width$}");
-        }
-        text.push('\n');
-    }
 }
 
 /// How numbers of a log's unit are printed.

@@ -1,0 +1,176 @@
+//! The production pipeline on one thread: counters, beliefs, policy, plan and draw, without atomics and tokens.
+//!
+//! A [`Bandit`](crate::Bandit) without a window that makes its plans inline does the same, decision by decision, bit by
+//! bit; tests compare the two. A simulation of millions of decisions has no use for what guards them against other
+//! threads and restarts.
+
+use rand::Rng;
+
+use crate::arm::{ArmId, Eligibility};
+use crate::belief::{Beta, Importance, Losses};
+use crate::plan::{Cadence, Plan};
+use crate::policy::{Observes, Policy, View};
+use crate::reward::{Quantity, RewardKind};
+use crate::segment::SegmentId;
+use crate::statistics::{ArmStatistics, ImportanceSums, epoch};
+
+use super::{Request, World};
+
+/// How a learner learns.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settings {
+    pub(super) prior: Beta,
+    pub(super) cadence: Cadence,
+    pub(super) exploration: f64,
+}
+
+/// A policy that learns in a world.
+#[derive(Debug)]
+pub(super) struct Learner<'a> {
+    policy: &'a dyn Policy,
+    observes: Observes,
+    importance: Option<Importance>,
+    settings: Settings,
+    kind: RewardKind,
+    sets: Vec<Set<'a>>,
+    segments: Vec<Segment>,
+    /// Of the arms of the set whose plan is made, beliefs and counters; kept for their memory.
+    posteriors: Vec<Beta>,
+    gathered: Vec<ArmStatistics>,
+    losses: Losses,
+}
+
+/// A set of arms that are eligible together.
+#[derive(Debug)]
+struct Set<'a> {
+    eligible: &'a Eligibility,
+    arms: Vec<ArmId>,
+}
+
+#[derive(Debug)]
+struct Segment {
+    statistics: Vec<ArmStatistics>,
+    /// Events that the policy observes.
+    events: u64,
+    /// The plan for each set, and at how many events it is due.
+    plans: Vec<Option<(Plan, u64)>>,
+    /// Decisions.
+    issued: u64,
+    /// For each epoch of decisions and each arm, what its rewards add up to where they are weighted.
+    importance: Vec<Vec<ImportanceSums>>,
+}
+
+/// A decision, as far as a simulation needs to know.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) segment: SegmentId,
+    pub(super) arm: ArmId,
+    propensity: f64,
+    /// Number of the decision in its segment, from 1.
+    number: u64,
+}
+
+impl<'a> Learner<'a> {
+    pub(super) fn new(policy: &'a dyn Policy, world: &'a dyn World, settings: Settings) -> Self {
+        let sets = world.sets().iter().map(|eligible| Set { eligible, arms: eligible.to_vec() });
+        let sets: Vec<Set<'_>> = sets.collect();
+        let segment = |_| Segment {
+            statistics: vec![ArmStatistics::default(); world.arms().len()],
+            events: 0,
+            plans: sets.iter().map(|_| None).collect(),
+            issued: 0,
+            importance: Vec::new(),
+        };
+        Self {
+            policy,
+            observes: policy.observes(),
+            importance: policy.importance(world.arms().len()),
+            settings,
+            kind: world.reward_kind(),
+            segments: (0..world.segments().len()).map(segment).collect(),
+            sets,
+            posteriors: Vec::new(),
+            gathered: Vec::new(),
+            losses: Losses::default(),
+        }
+    }
+
+    /// Selects an arm for a customer.
+    pub(super) fn select<R: Rng + ?Sized>(&mut self, request: Request, rng: &mut R) -> Choice {
+        let segment = &self.segments[request.segment.index()];
+        let due = match &segment.plans[request.eligible] {
+            Some((_, due_at)) => *due_at <= segment.events,
+            None => true,
+        };
+        if due {
+            let plan = self.plan(request);
+            self.segments[request.segment.index()].plans[request.eligible] = Some(plan);
+        }
+        let segment = &mut self.segments[request.segment.index()];
+        let Some((plan, _)) = &segment.plans[request.eligible] else { unreachable!("made just now") };
+        let (arm, propensity) = plan.draw(rng);
+        segment.issued += 1;
+        let cell = &mut segment.statistics[arm.index()];
+        *cell = cell.plus(ArmStatistics::from_parts(1, 0, 0, 0));
+        if self.observes == Observes::Selections {
+            segment.events += 1;
+        }
+        Choice { segment: request.segment, arm, propensity, number: segment.issued }
+    }
+
+    /// Learns what came of a decision.
+    pub(super) fn reward(&mut self, choice: Choice, quantity: Quantity) {
+        let segment = &mut self.segments[choice.segment.index()];
+        let cell = &mut segment.statistics[choice.arm.index()];
+        *cell = cell.plus(ArmStatistics::from_parts(0, 1, quantity.get(), quantity.square()));
+        if self.observes != Observes::Nothing {
+            segment.events += 1;
+        }
+        if let Some(importance) = self.importance {
+            let (epoch, arms) = (epoch(choice.number) as usize, segment.statistics.len());
+            if epoch >= segment.importance.len() {
+                segment.importance.resize_with(epoch + 1, || vec![ImportanceSums::default(); arms]);
+            }
+            segment.importance[epoch][choice.arm.index()].add(importance.weight(choice.propensity), quantity);
+        }
+    }
+
+    /// Which rewards are learnt.
+    pub(super) fn kind(&self) -> RewardKind {
+        self.kind
+    }
+
+    /// The plan for what is known now, and at how many events of its segment it is due.
+    fn plan(&mut self, request: Request) -> (Plan, u64) {
+        let set = &self.sets[request.eligible];
+        let segment = &self.segments[request.segment.index()];
+        let statistics = match set.eligible.is_all() {
+            true => &segment.statistics,
+            false => {
+                self.gathered.clear();
+                self.gathered.extend(set.arms.iter().map(|arm| segment.statistics[arm.index()]));
+                &self.gathered
+            }
+        };
+        let prior = self.settings.prior;
+        self.posteriors.clear();
+        self.posteriors.extend(statistics.iter().map(|arm| prior.after(*arm)));
+        let mut view = View::new(&set.arms, &self.posteriors, statistics).of_segment(request.segment);
+        if let Some(importance) = self.importance {
+            let epochs = segment.importance.iter().map(|sums| set.arms.iter().map(|arm| &sums[arm.index()]));
+            self.losses = importance.losses(set.arms.len(), epochs);
+            view = view.with_losses(&self.losses);
+        }
+        let probabilities = self.policy.probabilities(&view);
+        let known = match self.observes {
+            Observes::Nothing => None,
+            Observes::Outcomes => Some(statistics.iter().map(|arm| arm.returned()).sum()),
+            Observes::Selections => {
+                Some(statistics.iter().map(|arm| arm.returned() + arm.issued()).sum::<u64>())
+            }
+        };
+        let events = segment.events;
+        let due_at = self.settings.cadence.due_at(events, known, set.arms.len());
+        (Plan::new(set.eligible.clone(), &probabilities, self.settings.exploration), due_at)
+    }
+}
