@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tactful::belief::Beta;
-use tactful::policy::{EpsilonGreedy, Index, Observes, Policy, Probabilities, Ucb1, View};
+use tactful::policy::{
+    EpsilonGreedy, Family, Index, KlUcb, KlUcbPlusPlus, Moss, Observes, Policy, Probabilities, Ucb1,
+    Ucb1Tuned, UcbV, View,
+};
 use tactful::{
     ArmId, ArmSpace, ArmStatistics, Bandit, Cadence, Decision, Eligibility, Refresh, Reward, RewardKind,
     SegmentId, Segments,
@@ -29,7 +32,7 @@ impl Policy for Bent {
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
-        let clock = self.clock(view.selections());
+        let clock = self.clock(view.selections(), view.len());
         let value = |arm: &ArmStatistics| self.value(*arm, clock);
         let best = view.statistics().iter().map(value).fold(f64::NEG_INFINITY, f64::max);
         let at_best = |&(_, arm): &(u32, &ArmStatistics)| value(arm) >= best;
@@ -44,7 +47,7 @@ impl Policy for Bent {
 }
 
 impl Index for Bent {
-    fn clock(&self, selections: u64) -> f64 {
+    fn clock(&self, selections: u64, _: usize) -> f64 {
         selections as f64
     }
 
@@ -149,6 +152,28 @@ fn epsilon_greedy_agrees_with_the_loop() {
     any_history_agrees(EpsilonGreedy::default());
     any_history_agrees(EpsilonGreedy::decaying(3.0).unwrap());
     any_history_agrees(EpsilonGreedy::constant(1.0).unwrap());
+    any_history_agrees(EpsilonGreedy::first(500));
+}
+
+#[test]
+fn bounds_by_the_variance_agree_with_the_loop() {
+    any_history_agrees(Ucb1::new(0.5).unwrap());
+    any_history_agrees(Ucb1Tuned::default());
+    any_history_agrees(UcbV::default());
+}
+
+#[test]
+fn moss_agrees_with_the_loop() {
+    any_history_agrees(Moss::horizon(2_000));
+    any_history_agrees(Moss::anytime());
+}
+
+#[test]
+fn kl_ucb_agrees_with_the_loop() {
+    any_history_agrees(KlUcb::default());
+    any_history_agrees(KlUcb::new(Family::Poisson { most: 1.0 }, 3.0).unwrap());
+    any_history_agrees(KlUcbPlusPlus::horizon(2_000));
+    any_history_agrees(KlUcbPlusPlus::anytime());
 }
 
 #[test]
@@ -280,8 +305,8 @@ fn after_a_panic_of_the_index_the_standings_are_made_anew() {
     }
 
     impl Index for Stumbling {
-        fn clock(&self, selections: u64) -> f64 {
-            Ucb1::default().clock(selections)
+        fn clock(&self, selections: u64, arms: usize) -> f64 {
+            Ucb1::default().clock(selections, arms)
         }
         fn value(&self, arm: ArmStatistics, clock: f64) -> f64 {
             assert!(self.0.fetch_add(1, Ordering::Relaxed) != self.1, "as told");
@@ -311,8 +336,19 @@ fn after_a_panic_of_the_index_the_standings_are_made_anew() {
 #[test]
 fn an_order_that_holds_until_some_clock_does() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
-    let ucb1 = Ucb1::default();
-    let indices: [&dyn Index; 2] = [&ucb1, &Bent];
+    let indices: [&dyn Index; 11] = [
+        &Ucb1::default(),
+        &Ucb1::new(1e4).unwrap(),
+        &Bent,
+        &Ucb1Tuned::default(),
+        &UcbV::default(),
+        &Moss::anytime(),
+        &Moss::anytime().constant(0.25).unwrap(),
+        &KlUcb::default(),
+        &KlUcb::new(Family::Poisson { most: 1.0 }, 0.0).unwrap(),
+        &KlUcb::new(Family::Gaussian { deviation: 0.5 }, 3.0).unwrap(),
+        &KlUcbPlusPlus::anytime(),
+    ];
     for index in indices {
         let mut looked_ahead = 0;
         for _ in 0..200_000 {
@@ -325,7 +361,7 @@ fn an_order_that_holds_until_some_clock_does() {
             };
             let (first, second) = (arm(), arm());
             let total = first.issued() + second.issued() + rng.random_range(0..=4 * size);
-            let clock = index.clock(total);
+            let clock = index.clock(total, 2);
             let compare = |clock| {
                 index
                     .value(first, clock)
@@ -335,7 +371,7 @@ fn an_order_that_holds_until_some_clock_does() {
             let now = compare(clock);
             let (ahead, behind) = if now.is_lt() { (second, first) } else { (first, second) };
             let until = index.holds_until(ahead, behind, clock);
-            let latest = index.clock(u64::MAX);
+            let latest = index.clock(u64::MAX, 2);
             for part in [0.0, 1e-9, 0.1, 0.5, 0.999_999, 1.0] {
                 let later = clock + part * (until.min(latest) - clock);
                 if later <= until && later > clock {

@@ -84,6 +84,12 @@ impl<'a> Arm<'a> {
     pub fn levels(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
         self.axes.pairs(self.code)
     }
+
+    /// The number of the level this arm has in each dimension, from 0, in the order of declaration.
+    pub fn level_indices(&self) -> impl Iterator<Item = usize> + use<'a> {
+        let (axes, code) = (self.axes, self.code);
+        (0..axes.len()).map(move |axis| axes.level(axis, code) as usize)
+    }
 }
 
 impl fmt::Display for Arm<'_> {

@@ -11,6 +11,7 @@ mod evidence;
 mod forgetting;
 mod importance;
 mod value;
+mod logarithm;
 
 pub use beta::{Beta, BetaError};
 pub use evidence::Pending;
@@ -19,3 +20,4 @@ pub use importance::{Baseline, Importance, Losses};
 pub use value::{expected_maximum, value_remaining};
 
 pub(crate) use evidence::Evidence;
+pub(crate) use logarithm::log_shortfall;

@@ -1,12 +1,10 @@
 //! ε-greedy: the best mean so far, and now and then any arm.
 
-use std::error::Error;
-use std::fmt;
-
 use crate::statistics::ArmStatistics;
 
-use super::index::by_index;
-use super::{Index, Observes, Policy, Probabilities, View};
+use super::index::{by_index, mean};
+use super::parameter::{positive, share};
+use super::{Index, Observes, ParameterError, Policy, Probabilities, View};
 
 /// Selects uniformly with probability ε, else the arm with the best mean of its returned rewards; ties are split
 /// evenly.
@@ -18,7 +16,8 @@ use super::{Index, Observes, Policy, Probabilities, View};
 /// O(K ln T / d²). With constant ε it grows linearly, as ε times the mean gap.
 ///
 /// **When**: simple to explain; constant ε gives a log with a known floor. **When not**: constant ε pays for
-/// exploration for ever, and the decaying form needs a c that depends on unknown gaps.
+/// exploration for ever, the decaying form needs a c that depends on unknown gaps, and the first n selections an n that
+/// does.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct EpsilonGreedy {
     schedule: Schedule,
@@ -30,58 +29,36 @@ enum Schedule {
     Constant(f64),
     /// c > 0 in min(1, cK/t).
     Decaying(f64),
+    /// So many selections at random first.
+    First(u64),
 }
-
-/// A parameter of ε-greedy outside its range.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum EpsilonError {
-    /// ε is not in [0, 1].
-    Epsilon {
-        /// The value.
-        epsilon: f64,
-    },
-    /// c is not a positive number.
-    C {
-        /// The value.
-        c: f64,
-    },
-}
-
-impl fmt::Display for EpsilonError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Epsilon { epsilon } => write!(f, "epsilon {epsilon} is not in [0, 1]"),
-            Self::C { c } => write!(f, "c {c} is not a positive number"),
-        }
-    }
-}
-
-impl Error for EpsilonError {}
 
 impl EpsilonGreedy {
     /// A constant ε in [0, 1].
     ///
     /// # Errors
     ///
-    /// [`EpsilonError::Epsilon`] for any other number.
-    pub fn constant(epsilon: f64) -> Result<Self, EpsilonError> {
-        if !(0.0..=1.0).contains(&epsilon) {
-            return Err(EpsilonError::Epsilon { epsilon });
-        }
-        Ok(Self { schedule: Schedule::Constant(epsilon) })
+    /// [`ParameterError`] for any other number.
+    pub fn constant(epsilon: f64) -> Result<Self, ParameterError> {
+        Ok(Self { schedule: Schedule::Constant(share("epsilon", epsilon)?) })
     }
 
     /// ε_t = min(1, cK/t) at the t-th selection of the eligible arms in a segment, K their number, c > 0.
     ///
     /// # Errors
     ///
-    /// [`EpsilonError::C`] for any other number.
-    pub fn decaying(c: f64) -> Result<Self, EpsilonError> {
-        if !(c > 0.0 && c.is_finite()) {
-            return Err(EpsilonError::C { c });
-        }
-        Ok(Self { schedule: Schedule::Decaying(c) })
+    /// [`ParameterError`] for any other number.
+    pub fn decaying(c: f64) -> Result<Self, ParameterError> {
+        Ok(Self { schedule: Schedule::Decaying(positive("c", c)?) })
+    }
+
+    /// ε = 1 for the first n selections of the eligible arms in a segment, then 0: an experiment, and its winner for
+    /// ever (also known as explore-then-commit).
+    ///
+    /// The winner is not fixed: outcomes that come later may still change it.
+    #[must_use]
+    pub fn first(n: u64) -> Self {
+        Self { schedule: Schedule::First(n) }
     }
 }
 
@@ -98,13 +75,14 @@ impl Policy for EpsilonGreedy {
             _ if *self == Self::default() => "epsilon-greedy".to_owned(),
             Schedule::Constant(epsilon) => format!("epsilon-greedy({epsilon})"),
             Schedule::Decaying(c) => format!("epsilon-greedy(c={c})"),
+            Schedule::First(n) => format!("epsilon-greedy(first={n})"),
         }
     }
 
     fn observes(&self) -> Observes {
         match self.schedule {
             Schedule::Constant(_) => Observes::Outcomes,
-            Schedule::Decaying(_) => Observes::Selections,
+            Schedule::Decaying(_) | Schedule::First(_) => Observes::Selections,
         }
     }
 
@@ -119,18 +97,19 @@ impl Policy for EpsilonGreedy {
 
 impl Index for EpsilonGreedy {
     /// The mean needs no clock.
-    fn clock(&self, _: u64) -> f64 {
+    fn clock(&self, _: u64, _: usize) -> f64 {
         0.0
     }
 
     fn value(&self, arm: ArmStatistics, _: f64) -> f64 {
-        arm.mean().unwrap_or(0.0)
+        mean(arm)
     }
 
     fn share(&self, selections: u64, arms: usize) -> f64 {
         1.0 - match self.schedule {
             Schedule::Constant(epsilon) => epsilon,
             Schedule::Decaying(c) => (c * arms as f64 / (selections + 1) as f64).min(1.0),
+            Schedule::First(n) => f64::from(u8::from(selections < n)),
         }
     }
 

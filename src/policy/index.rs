@@ -20,8 +20,9 @@ use super::{Probabilities, View};
 /// that reads the clock, or counts selections, must [observe selections](super::Observes::Selections); for one that
 /// observes outcomes only, counters may be as old as the arm's last outcome.
 pub trait Index: fmt::Debug + Send + Sync {
-    /// The clock after so many selections of the eligible arms; never decreases.
-    fn clock(&self, selections: u64) -> f64;
+    /// The clock after so many selections of the eligible arms, of which there are `arms`; never decreases as they are
+    /// selected.
+    fn clock(&self, selections: u64, arms: usize) -> f64;
 
     /// The index of an arm with these counters.
     fn value(&self, arm: ArmStatistics, clock: f64) -> f64;
@@ -62,7 +63,7 @@ pub trait Index: fmt::Debug + Send + Sync {
 /// The probabilities under an index by a loop over all arms: the definition.
 pub(super) fn by_index(index: &dyn Index, view: &View<'_>) -> Probabilities {
     let selections = view.selections();
-    let clock = index.clock(selections);
+    let clock = index.clock(selections, view.len());
     let best = leaders(view.statistics().iter().map(|&arm| index.value(arm, clock)));
     shared(&best, index.share(selections, view.len()), view.len())
 }
@@ -92,4 +93,42 @@ fn leaders(scores: impl Iterator<Item = f64>) -> Vec<u32> {
         }
     }
     positions
+}
+
+/// The mean of what has returned, 0 before the first: nothing is known in favour of the arm.
+pub(super) fn mean(arm: ArmStatistics) -> f64 {
+    arm.mean().unwrap_or(0.0)
+}
+
+/// The empirical variance of what has returned, Σx²/n − x̄², 0 before the first.
+pub(super) fn variance(arm: ArmStatistics) -> f64 {
+    match arm.returned() {
+        0 => 0.0,
+        // Sums are read one after the other: what is negative is a rounding or a read in between.
+        returned => (arm.sum_of_squares() / returned as f64 - mean(arm) * mean(arm)).max(0.0),
+    }
+}
+
+/// How far apart, relative to the larger of one and the index, two indices must be for their order to be beyond rounding,
+/// and how much earlier than computed a crossing may come.
+const MARGIN: f64 = 1e-12;
+
+/// [`Index::holds_until`] for an index that is infinite for an untried arm, and of which it is known at which clock the arm
+/// behind `reaches` a height: the arm ahead does not fall, so until the other is where it is now nothing changes.
+pub(super) fn order_until(
+    index: &impl Index,
+    [ahead, behind]: [ArmStatistics; 2],
+    clock: f64,
+    reaches: impl FnOnce(f64) -> f64,
+) -> f64 {
+    if ahead == behind || ahead.issued() == 0 {
+        return f64::INFINITY;
+    }
+    let height = index.value(ahead, clock);
+    let height = height - MARGIN * height.max(1.0);
+    if !(height > index.value(behind, clock)) {
+        return clock;
+    }
+    let crossing = (1.0 - MARGIN) * reaches(height);
+    if crossing > clock { crossing } else { clock }
 }

@@ -4,22 +4,42 @@
 //! decision is drawn from the plan that these probabilities become. Exploration share, floors and caps belong to
 //! the plan, so that every policy has them.
 
+mod divergence;
 mod epsilon_greedy;
 mod exp3_ix;
 mod fixed;
 mod index;
+mod inverse_gap;
+mod kl_ucb;
+mod kl_ucb_plus_plus;
+mod moss;
+mod named;
+mod parameter;
+mod softmax;
 mod thompson;
 mod tsallis_inf;
 mod ucb1;
+mod ucb1_tuned;
+mod ucb_v;
 mod uniform;
 
-pub use epsilon_greedy::{EpsilonError, EpsilonGreedy};
+pub use divergence::Family;
+pub use epsilon_greedy::EpsilonGreedy;
 pub use exp3_ix::Exp3Ix;
 pub use fixed::Fixed;
 pub use index::Index;
+pub use inverse_gap::InverseGap;
+pub use kl_ucb::KlUcb;
+pub use kl_ucb_plus_plus::KlUcbPlusPlus;
+pub use moss::Moss;
+pub use named::{NamedError, named, names};
+pub use parameter::ParameterError;
+pub use softmax::Softmax;
 pub use thompson::Thompson;
 pub use tsallis_inf::TsallisInf;
 pub use ucb1::Ucb1;
+pub use ucb1_tuned::Ucb1Tuned;
+pub use ucb_v::UcbV;
 pub use uniform::Uniform;
 
 pub(crate) use index::shared;

@@ -2,9 +2,11 @@
 
 use std::error::Error;
 use std::fmt;
+use std::str::FromStr;
 
 use super::{
-    EpsilonGreedy, Exp3Ix, ParameterError, Policy, Thompson, TsallisInf, Ucb1, Uniform,
+    EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb, KlUcbPlusPlus, Moss, ParameterError, Policy, Softmax, Thompson,
+    TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -35,8 +37,9 @@ pub fn named(text: &str, horizon: u64) -> Result<Box<dyn Policy>, NamedError> {
     let Some(known) = KNOWN.iter().find(|known| known.name == name) else {
         return Err(NamedError::Unknown { name: name.to_owned() });
     };
-    let options = Options { known, given: options.map(str::trim).filter(|options| !options.is_empty()) };
-    (known.make)(&options, horizon)
+    let mut options = Options::new(known.usage, options.unwrap_or_default());
+    let policy = (known.make)(&mut options, horizon)?;
+    if options.left.is_empty() { Ok(policy) } else { Err(options.refused()) }
 }
 
 /// The names that [`named`] knows, each with the options it takes, as in `epsilon-greedy(epsilon)`.
@@ -104,81 +107,124 @@ struct Known {
     name: &'static str,
     /// The name with the options that it takes.
     usage: &'static str,
-    make: fn(&Options<'_>, u64) -> Result<Box<dyn Policy>, NamedError>,
+    make: fn(&mut Options<'_>, u64) -> Result<Box<dyn Policy>, NamedError>,
 }
 
-/// What stands in brackets.
+/// What stands in brackets: numbers, words, and numbers with names, between commas.
 struct Options<'a> {
-    known: &'static Known,
-    given: Option<&'a str>,
+    usage: &'static str,
+    given: &'a str,
+    /// What no one has asked for yet.
+    left: Vec<&'a str>,
 }
 
-impl Options<'_> {
-    fn refused(&self) -> NamedError {
-        let given = self.given.unwrap_or_default().to_owned();
-        NamedError::Options { given, usage: self.known.usage }
+impl<'a> Options<'a> {
+    fn new(usage: &'static str, given: &'a str) -> Self {
+        let left = given.split(',').map(str::trim).filter(|option| !option.is_empty()).collect();
+        Self { usage, given, left }
     }
 
-    /// No options, and this policy.
-    fn none(&self, policy: impl Policy + 'static) -> Result<Box<dyn Policy>, NamedError> {
-        match self.given {
-            None => Ok(Box::new(policy)),
-            Some(_) => Err(self.refused()),
+    fn refused(&self) -> NamedError {
+        NamedError::Options { given: self.given.trim().to_owned(), usage: self.usage }
+    }
+
+    /// The first option left that is of this kind, and is none then.
+    fn take<T>(&mut self, kind: impl Fn(&'a str) -> Option<T>) -> Option<T> {
+        let (index, found) = self.left.iter().enumerate().find_map(|(index, &option)| Some((index, kind(option)?)))?;
+        self.left.remove(index);
+        Some(found)
+    }
+
+    /// The next number without a name.
+    fn number<T: FromStr>(&mut self) -> Option<T> {
+        self.take(|option| option.parse().ok())
+    }
+
+    /// The number of this name.
+    fn named<T: FromStr>(&mut self, name: &str) -> Option<T> {
+        self.take(|option| {
+            let (key, value) = option.split_once('=')?;
+            (key.trim() == name).then(|| value.trim().parse().ok())?
+        })
+    }
+
+    /// Whether this word is there.
+    fn word(&mut self, word: &str) -> bool {
+        self.take(|option| (option == word).then_some(())).is_some()
+    }
+
+    /// The family of rewards.
+    fn family(&mut self) -> Family {
+        match (self.named("gaussian"), self.named("poisson")) {
+            (Some(deviation), _) => Family::Gaussian { deviation },
+            (None, Some(most)) => Family::Poisson { most },
+            (None, None) => Family::Bernoulli,
         }
     }
+}
 
-    /// Whether the one option is this word.
-    fn is(&self, word: &str) -> bool {
-        self.given == Some(word)
-    }
-
-    /// One number at most.
-    fn number(&self) -> Result<Option<f64>, NamedError> {
-        let parse = |given: &str| given.parse().map_err(|_| self.refused());
-        self.given.map(parse).transpose()
-    }
-
-    /// One number at most, under this name, as in `c=5`.
-    fn keyed(&self, key: &str) -> Result<Option<f64>, NamedError> {
-        let Some((_, value)) = self.given.and_then(|given| given.split_once('=')).filter(|(k, _)| k.trim() == key)
-        else {
-            return Ok(None);
-        };
-        value.trim().parse().map(Some).map_err(|_| self.refused())
-    }
+/// A known policy: its name, the same with the options it takes, and how it is made of options and horizon.
+macro_rules! known {
+    ($name:literal, $usage:literal, |$options:ident, $horizon:pat_param| $policy:expr) => {
+        Known { name: $name, usage: concat!($name, $usage), make: |$options, $horizon| Ok(Box::new($policy)) }
+    };
 }
 
 const KNOWN: &[Known] = &[
-    Known { name: "thompson", usage: "thompson", make: |options, _| options.none(Thompson::default()) },
-    Known { name: "ucb1", usage: "ucb1", make: |options, _| options.none(Ucb1::default()) },
-    Known {
-        name: "epsilon-greedy",
-        usage: "epsilon-greedy(epsilon), epsilon-greedy(c=number) or epsilon-greedy(first=number)",
-        make: |options, _| {
-            if let Some(c) = options.keyed("c")? {
-                return Ok(Box::new(EpsilonGreedy::decaying(c)?));
-            }
-            Ok(match options.number()? {
-                Some(epsilon) => Box::new(EpsilonGreedy::constant(epsilon)?),
-                None => Box::new(EpsilonGreedy::default()),
-            })
-        },
-    },
-    Known {
-        name: "exp3-ix",
-        usage: "exp3-ix or exp3-ix(plain)",
-        make: |options, horizon| match options.is("plain") {
-            true => Ok(Box::new(Exp3Ix::horizon(horizon).plain())),
-            false => options.none(Exp3Ix::horizon(horizon)),
-        },
-    },
-    Known {
-        name: "tsallis-inf",
-        usage: "tsallis-inf or tsallis-inf(plain)",
-        make: |options, _| match options.is("plain") {
-            true => Ok(Box::new(TsallisInf::plain())),
-            false => options.none(TsallisInf::default()),
-        },
-    },
-    Known { name: "uniform", usage: "uniform", make: |options, _| options.none(Uniform) },
+    known!("thompson", "", |_o, _| Thompson::default()),
+    known!("ucb1", "(c)", |options, _| match options.number() {
+        Some(c) => Ucb1::new(c)?,
+        None => Ucb1::default(),
+    }),
+    known!("ucb1-tuned", "", |_o, _| Ucb1Tuned::default()),
+    known!("ucb-v", "(zeta,c)", |options, _| match (options.number(), options.number()) {
+        (Some(zeta), Some(c)) => UcbV::new(zeta, c)?,
+        (Some(_), None) => return Err(options.refused()),
+        _ => UcbV::default(),
+    }),
+    known!("moss", "(horizon,c)", |options, horizon| {
+        Moss::horizon(options.number().unwrap_or(horizon)).constant(options.number().unwrap_or(1.0))?
+    }),
+    known!("moss-anytime", "(c)", |options, _| Moss::anytime().constant(options.number().unwrap_or(1.0))?),
+    known!("kl-ucb", "(gaussian=deviation or poisson=most,c=number)", |options, _| {
+        KlUcb::new(options.family(), options.named("c").unwrap_or(0.0))?
+    }),
+    known!("kl-ucb++", "(horizon,gaussian=deviation or poisson=most)", |options, horizon| {
+        KlUcbPlusPlus::horizon(options.number().unwrap_or(horizon)).family(options.family())?
+    }),
+    known!("kl-ucb++-anytime", "(gaussian=deviation or poisson=most)", |options, _| {
+        KlUcbPlusPlus::anytime().family(options.family())?
+    }),
+    known!("epsilon-greedy", "(epsilon, c=number or first=number)", |options, _| {
+        match (options.number(), options.named("c"), options.named("first")) {
+            (None, None, None) => EpsilonGreedy::default(),
+            (Some(epsilon), None, None) => EpsilonGreedy::constant(epsilon)?,
+            (None, Some(c), None) => EpsilonGreedy::decaying(c)?,
+            (None, None, Some(decisions)) => EpsilonGreedy::first(decisions),
+            _ => return Err(options.refused()),
+        }
+    }),
+    known!("softmax", "(temperature)", |options, _| match options.number() {
+        Some(temperature) => Softmax::new(temperature)?,
+        None => Softmax::default(),
+    }),
+    known!("inverse-gap", "(gamma,floor)", |options, _| {
+        let policy = match options.number() {
+            Some(gamma) => InverseGap::new(gamma)?,
+            None => InverseGap::default(),
+        };
+        match options.number() {
+            Some(floor) => policy.floor(floor)?,
+            None => policy,
+        }
+    }),
+    known!("exp3-ix", "(plain)", |options, horizon| match options.word("plain") {
+        true => Exp3Ix::horizon(horizon).plain(),
+        false => Exp3Ix::horizon(horizon),
+    }),
+    known!("tsallis-inf", "(plain)", |options, _| match options.word("plain") {
+        true => TsallisInf::plain(),
+        false => TsallisInf::default(),
+    }),
+    known!("uniform", "", |_o, _| Uniform),
 ];

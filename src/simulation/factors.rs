@@ -77,7 +77,7 @@ impl World for FactorWorld {
             }
         }
         let shared = self.scene.arms.iter().map(|arm| {
-            let levels = arm.indices();
+            let levels: Vec<usize> = arm.level_indices().collect();
             let mains: f64 = main.iter().zip(&levels).map(|(effects, &level)| effects[level]).sum();
             let pairs: f64 = pairs.iter().map(|(f, g, effects)| effects[levels[*f] * sizes[*g] + levels[*g]]).sum();
             mean + mains + pairs

@@ -179,7 +179,7 @@ impl Standing {
     /// Who leads under an index.
     fn top(&mut self, index: &dyn Index) -> Top {
         let played = Played { index, classes: &self.classes };
-        self.tournament.settle(&played, index.clock(self.selections));
+        self.tournament.settle(&played, index.clock(self.selections, self.eligible.len()));
         let (mut leading, mut count) = (Vec::new(), 0);
         self.tournament.leaders(|class| {
             count += self.classes[class as usize].members.len();
