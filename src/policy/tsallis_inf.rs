@@ -69,7 +69,7 @@ const PACE: f64 = 0.8;
 /// The variance of a yes-or-no reward at this rate, of which at least one in so many decisions earned something and one
 /// did not.
 pub(super) fn spread(rate: f64, decisions: f64) -> f64 {
-    let least = 1.0 / (decisions + 1.0);
+    let least = 1.0 / (decisions + 2.0);
     let rate = rate.clamp(least, 1.0 - least);
     rate * (1.0 - rate)
 }

@@ -1,8 +1,10 @@
 //! The production pipeline on one thread: counters, beliefs, policy, plan and draw, without atomics and tokens.
 //!
 //! A [`Bandit`](crate::Bandit) without a window that makes its plans inline does the same, decision by decision, bit by
-//! bit; tests compare the two. A simulation of millions of decisions has no use for what guards them against other
-//! threads and restarts.
+//! bit; tests compare the two. One thing is left out: a plan that is due is made by the next selection, not by the event
+//! that made it due. That is another plan only where a *selection* made it due and plans are not made at every event: a
+//! bandit's does not know of its outcome then. A simulation of millions of decisions has no use for what guards them against
+//! other threads and restarts.
 
 use rand::Rng;
 

@@ -4,11 +4,21 @@
 //! the pipeline of production: counters, beliefs, [`Policy`](crate::policy::Policy), [`Plan`](crate::Plan), draw.
 
 mod bernoulli;
+mod changing;
+mod collections;
+mod counted;
+mod delayed;
 mod experiment;
+mod factors;
 mod learner;
 mod scene;
 mod world;
 
 pub use bernoulli::{BernoulliArms, MeansError, RandomBernoulli};
+pub use changing::{ChangingArms, DriftingArms};
+pub use collections::Collections;
+pub use counted::CountedTests;
+pub use delayed::Delayed;
 pub use experiment::{Average, Curve, Experiment};
+pub use factors::{Effects, FactorWorld};
 pub use world::{Generator, Life, Request, Response, World};
