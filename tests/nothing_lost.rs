@@ -155,6 +155,31 @@ fn nothing_lost_of_rewards_in_stages() {
 }
 
 #[test]
+fn nothing_lost_of_an_earlier_build_whose_tokens_come_back() {
+    let folder = Folder::new("redeployed");
+    let open = |channels: &[&str]| {
+        let arms = ArmSpace::builder().dimension("channel", channels.iter().copied()).build().unwrap();
+        let builder = Bandit::builder(arms, Segments::single()).policy(Uniform);
+        builder.open(Directory::open(&folder.0).unwrap(), settings()).unwrap().0
+    };
+    let bandit = open(&["email", "sms"]);
+    let tokens: Vec<_> = send(&bandit, 20, 1).iter().map(|decision| decision.token().to_string()).collect();
+    bandit.flush().unwrap();
+    drop(bandit);
+    for (compacted, token) in tokens.iter().enumerate() {
+        let bandit = open(&["letter", "sms", "email"]);
+        bandit.reward(&bandit.parse(token).unwrap(), Reward::SUCCESS).unwrap();
+        bandit.flush().unwrap();
+        if compacted == 10 {
+            bandit.compact().unwrap().unwrap();
+        }
+    }
+    let known = statistics(&open(&["email", "letter", "sms"]));
+    let sums = known.iter().fold((0, 0.0), |(issued, sum), arm| (issued + arm.issued(), sum + arm.sum()));
+    assert_eq!(sums, (20, 20.0));
+}
+
+#[test]
 fn a_full_queue_refuses_and_changes_nothing_or_makes_room() {
     let folder = Folder::new("full");
     let (bandit, _) = open(&folder.0, None, settings().queue(8));

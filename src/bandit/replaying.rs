@@ -114,8 +114,6 @@ pub(super) struct Replay<'a> {
     recovered: Recovered,
     /// The decisions seen, a bit each.
     seen: BTreeMap<(Issuer, CohortId), Claims>,
-    /// Names of the files, by fingerprint.
-    names: BTreeMap<u64, Ancestor>,
     /// What came of decisions.
     outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
     /// The first life of our replica that the journal tells of.
@@ -130,7 +128,6 @@ impl<'a> Replay<'a> {
             bandit,
             recovered: Recovered::default(),
             seen: BTreeMap::new(),
-            names: BTreeMap::new(),
             outcomes: Vec::new(),
             first: None,
             latest,
@@ -144,10 +141,12 @@ impl<'a> Replay<'a> {
             return Err(ReplayError::RewardKind { journal, bandit });
         }
         let space = names.fingerprint();
-        if space != self.bandit.fingerprint && !self.names.contains_key(&space) {
+        let known = self.bandit.ancestors.iter().any(|known| known.fingerprint == space);
+        if space != self.bandit.fingerprint && !known {
+            // Of the build that wrote the file: its tokens are about, and must find their arms of today.
             let ancestor = Ancestor::new(names.arms(), names.segments(), self.bandit);
             debug_assert_eq!(fingerprint(names.arms(), names.segments()), space);
-            self.names.insert(space, ancestor);
+            self.bandit.ancestors.push(ancestor);
         }
         match entry {
             Entry::Decision(decision) => {
@@ -231,10 +230,7 @@ impl<'a> Replay<'a> {
 
     /// Today's numbers of what a decision had chosen.
     fn locate(&self, chosen: Chosen) -> Option<(SegmentId, ArmId)> {
-        match self.names.get(&chosen.space) {
-            Some(ancestor) => ancestor.translate(chosen.segment, chosen.arm).ok(),
-            None => self.bandit.locate(chosen.space, chosen.segment, chosen.arm).ok(),
-        }
+        self.bandit.locate(chosen.space, chosen.segment, chosen.arm).ok()
     }
 
     /// Counts what came of the decisions.
