@@ -205,6 +205,26 @@ fn an_exchange_survives_a_restart() {
     assert_eq!(statistics(&a), statistics(&b));
 }
 
+#[test]
+fn what_waits_to_be_forwarded_outlasts_a_build_with_other_arms() {
+    let start = |replica: u16, incarnation: u64, channels: &[&str]| {
+        let arms = ArmSpace::builder().dimension("channel", channels.iter().copied()).build().unwrap();
+        let builder = Bandit::builder(arms, Segments::single()).policy(Uniform).replica(replica);
+        builder.incarnation(incarnation).replicated().build().unwrap()
+    };
+    let [a, b] = [1, 2].map(|replica| start(replica, 1, &["email", "sms"]));
+    let sent = send(&a, 10, 1);
+    b.reward(&b.parse(sent[0].token()).unwrap(), Reward::SUCCESS).unwrap();
+    let [a, b] = [(1, a), (2, b)].map(|(replica, before)| {
+        let mut next = start(replica, 2, &["letter", "sms", "email"]);
+        next.restore(&before.snapshot()).unwrap();
+        next
+    });
+    assert_eq!(told(&b).forwarded(), 1);
+    exchange(&[&a, &b]);
+    assert_eq!((sums(&a), sums(&b)), ((10, 1.0), (10, 1.0)));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Send(usize, u8),

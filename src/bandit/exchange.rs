@@ -266,11 +266,6 @@ impl Bandit {
         for delta in &record.peers {
             peers.known.insert(delta.sender, Arc::new(self.peer(delta)?));
         }
-        // A token under a key that is not accepted any more, or of names that are gone, could be counted by nobody.
-        let outbox = record.outbox.iter().filter_map(|forwarded| {
-            let id = self.parse(&forwarded.token).ok()?.id;
-            Some(Waiting { id, forwarded: forwarded.clone() })
-        });
         let published = Published::empty();
         drop(published.replace(Some(Arc::new(peers))));
         Ok(Some(Exchange {
@@ -278,9 +273,22 @@ impl Bandit {
             life: record.life.saturating_add(1),
             deltas: AtomicU64::new(0),
             heir: exchange.heir,
-            outbox: Outbox::new(outbox.collect()),
+            outbox: Outbox::new(Vec::new()),
             peers: published,
         }))
+    }
+
+    /// Puts back what waited to be forwarded, once the names of earlier builds are known again, by which it is told.
+    pub(super) fn resume_outbox(&mut self, record: Option<&ExchangeRecord>) {
+        // A token under a key that is not accepted any more, or of names that are gone, could be counted by nobody.
+        let waiting = record.iter().flat_map(|record| &record.outbox).filter_map(|forwarded| {
+            let id = self.parse(&forwarded.token).ok()?.id;
+            Some(Waiting { id, forwarded: forwarded.clone() })
+        });
+        let outbox = Outbox::new(waiting.collect());
+        if let Some(exchange) = &mut self.exchange {
+            exchange.outbox = outbox;
+        }
     }
 
     fn peer(&self, delta: &Delta) -> Result<Peer, RestoreError> {
