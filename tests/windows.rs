@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::bandit::{BuildError, RewardError};
 use tactful::belief::{Forgetting, Pending};
@@ -12,7 +11,7 @@ use tactful::snapshot::RestoreError;
 use tactful::time::{Window, WindowError};
 use tactful::{
     ArmId, ArmSpace, ArmStatistics, Bandit, BanditBuilder, Decision, Reward, RewardKind, SegmentId, Segments,
-    Snapshot, Timestamp,
+    Timestamp,
 };
 
 const DAY: u64 = 86_400_000;
@@ -238,113 +237,6 @@ fn a_snapshot_of_another_window_is_refused() {
     }
     let builder = builder(RewardKind::Binary, 2).window(days(5)).default_reward(Reward::SUCCESS);
     assert!(matches!(builder.build().unwrap().restore(&snapshot), Err(RestoreError::DefaultReward { .. })));
-}
-
-/// The plain model: every decision with its day and what became of it.
-#[derive(Debug, Default)]
-struct Model {
-    /// (day, reward, cancelled)
-    decisions: Vec<(u64, Option<bool>, bool)>,
-}
-
-#[derive(Clone, Debug)]
-enum Step {
-    Send(u8),
-    Reward(u16, bool),
-    Cancel(u16),
-    Advance(u8),
-    Restart,
-}
-
-fn step() -> impl Strategy<Value = Step> {
-    prop_oneof![
-        4 => (1..6_u8).prop_map(Step::Send),
-        6 => any::<(u16, bool)>().prop_map(|(which, success)| Step::Reward(which, success)),
-        2 => any::<u16>().prop_map(Step::Cancel),
-        3 => (0..4_u8).prop_map(Step::Advance),
-        1 => Just(Step::Restart),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-    #[test]
-    fn exactly_once_within_the_window_whatever_happens(
-        steps in prop::collection::vec(step(), 1..60),
-        kind in prop_oneof![Just(RewardKind::Binary), Just(REAL)],
-        grace in 0..3_u32,
-    ) {
-        let day = Duration::from_millis(DAY);
-        let window = days(2).grace_for(grace * day).unwrap();
-        let start = |life| builder(kind, life).window(window).default_reward(Reward::FAILURE).build().unwrap();
-        let mut life = 1;
-        let mut bandit = start(life);
-        let mut model = Model::default();
-        let mut sent: Vec<Decision> = Vec::new();
-        let mut today = 0;
-        for step in steps {
-            match step {
-                Step::Send(count) => {
-                    let seed = sent.len() as u64;
-                    sent.extend(send(&bandit, usize::from(count), seed));
-                    model.decisions.resize(sent.len(), (today, None, false));
-                }
-                Step::Reward(..) | Step::Cancel(_) if sent.is_empty() => {}
-                Step::Reward(which, success) => {
-                    let which = usize::from(which) % sent.len();
-                    let (made, reward, cancelled) = &mut model.decisions[which];
-                    let in_time = today < *made + 3 + u64::from(grace);
-                    let told = bandit.reward(&sent[which], Reward::from(success));
-                    if !in_time {
-                        let refused = matches!(told, Err(RewardError::Late { .. } | RewardError::UnknownIssuer { .. }));
-                        prop_assert!(refused, "{told:?}");
-                    } else if *cancelled || reward.is_some() {
-                        let refused = matches!(told, Err(RewardError::AlreadyRewarded { .. }));
-                        prop_assert!(refused, "{told:?}");
-                    } else {
-                        prop_assert!(told.is_ok(), "{told:?}");
-                        *reward = Some(success);
-                    }
-                }
-                Step::Cancel(which) => {
-                    let which = usize::from(which) % sent.len();
-                    let (made, reward, cancelled) = &mut model.decisions[which];
-                    let possible = today < *made + 3 + u64::from(grace) && reward.is_none() && !*cancelled;
-                    prop_assert_eq!(bandit.cancel(&sent[which]).is_ok(), possible);
-                    *cancelled |= possible;
-                }
-                Step::Advance(days) => {
-                    today += u64::from(days);
-                    at(&bandit, today);
-                }
-                Step::Restart => {
-                    let text = serde_json::to_string(&bandit.snapshot()).unwrap();
-                    let snapshot: Snapshot = serde_json::from_str(&text).unwrap();
-                    life += 1;
-                    bandit = start(life);
-                    bandit.restore(&snapshot).unwrap();
-                    at(&bandit, today);
-                }
-            }
-            let (issued, returned, sum) = counts(&bandit);
-            let alive = model.decisions.iter().filter(|(.., cancelled)| !cancelled);
-            let closed = |made: u64| today >= made + 3;
-            // Of yes-or-no outcomes, a reported failure is known only when the window closes.
-            let known = alive.clone().filter(|(made, reward, _)| match kind {
-                RewardKind::Binary => closed(*made) || *reward == Some(true),
-                _ => closed(*made) || reward.is_some(),
-            });
-            prop_assert_eq!(issued, alive.clone().count() as u64);
-            prop_assert_eq!(returned, known.clone().count() as u64);
-            let scaled = |reward: bool| match kind {
-                RewardKind::Binary => f64::from(u8::from(reward)),
-                _ => (f64::from(u8::from(reward)) + 1.0) / 4.0,
-            };
-            let expected: f64 = known.map(|(_, reward, _)| scaled(reward.unwrap_or(false))).sum();
-            prop_assert_eq!(sum, expected);
-        }
-    }
 }
 
 #[test]
