@@ -4,13 +4,19 @@ use rand::SeedableRng;
 use tactful::belief::Beta;
 use tactful::policy::{Observes, Policy, Thompson, named};
 use tactful::simulation::{
-    BernoulliArms, ChangingArms, Collections, CountedTests, Delayed, DriftingArms, Effects, Experiment, FactorWorld,
-    Generator, RandomBernoulli, World,
+    BernoulliArms, ChangingArms, Collections, CountedTests, Delayed, DriftingArms, Effects, Experiment,
+    FactorWorld, Generator, RandomBernoulli, World,
 };
 use tactful::{ArmSpace, Bandit, Cadence, Reward, Segments};
 
 /// The regret of a bandit in a life of the world, decision by decision, as the experiment adds it up.
-fn of_a_bandit(world: &dyn World, policy: Box<dyn Policy>, cadence: Cadence, horizon: u64, seed: u64) -> Vec<f64> {
+fn of_a_bandit(
+    world: &dyn World,
+    policy: Box<dyn Policy>,
+    cadence: Cadence,
+    horizon: u64,
+    seed: u64,
+) -> Vec<f64> {
     let mut rng = Generator::seed_from_u64(seed);
     let mut life = world.begin(&mut rng);
     let bandit = Bandit::builder(world.arms().clone(), world.segments().clone())
@@ -36,7 +42,11 @@ fn of_a_bandit(world: &dyn World, policy: Box<dyn Policy>, cadence: Cadence, hor
 #[test]
 fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
     let rare = BernoulliArms::new(vec![0.1, 0.05, 0.02, 0.02]).unwrap();
-    let arms = ArmSpace::builder().dimension("template", ["a", "b", "c"]).dimension("tone", ["x", "y"]).build().unwrap();
+    let arms = ArmSpace::builder()
+        .dimension("template", ["a", "b", "c"])
+        .dimension("tone", ["x", "y"])
+        .build()
+        .unwrap();
     let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
     let effects = Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, segment: 0.3 };
     let factors = FactorWorld::new(arms, segments, effects);
@@ -67,7 +77,8 @@ fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
 /// The share of successes of each arm is its mean: z below 4.5 each, a false alarm in 150,000 were the seeds fresh.
 #[test]
 fn worlds_pay_what_they_say() {
-    let arms = ArmSpace::builder().dimension("template", ["a", "b"]).dimension("tone", ["x", "y"]).build().unwrap();
+    let arms =
+        ArmSpace::builder().dimension("template", ["a", "b"]).dimension("tone", ["x", "y"]).build().unwrap();
     let effects = Effects::split(-2.0, 0.5, 2, 0.7, 0.2);
     let base = BernoulliArms::new(vec![0.3, 0.7]).unwrap();
     let worlds: [Box<dyn World + '_>; 7] = [
@@ -114,7 +125,8 @@ fn reproducible_runs_do_not_depend_on_each_other() {
 #[test]
 fn what_is_told_late_is_learnt_late() {
     let world = BernoulliArms::new(vec![0.9, 0.1]).unwrap();
-    let regret = |experiment: Experiment<'_>| experiment.run(&Thompson::default(), 40, 1).regret.last().unwrap().mean;
+    let regret =
+        |experiment: Experiment<'_>| experiment.run(&Thompson::default(), 40, 1).regret.last().unwrap().mean;
     let experiment = || Experiment::new(&world, 1_000);
     let (at_once, never) = (regret(experiment()), regret(experiment().delay(1_000)));
     assert!((never - 400.0).abs() < 20.0, "half of all decisions lose 0.8: {never}");

@@ -87,7 +87,8 @@ impl Bandit {
         }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors, told } = self.known(segment, &arms);
-        let probabilities = self.policy.probabilities(&View::new(&arms, &posteriors, &statistics).of_segment(segment));
+        let probabilities =
+            self.policy.probabilities(&View::new(&arms, &posteriors, &statistics).of_segment(segment));
 
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
         let due_at = self.due_at(events, arms.len(), || told, selections);

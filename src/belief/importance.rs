@@ -88,7 +88,10 @@ mod tests {
             sums
         };
         // First epoch: against ½. Its base rate: 2 of 2 + 4 + 2 = 8 by weight.
-        let epochs = [[sums(&[(2.0, true), (4.0, false)]), sums(&[(2.0, false)])], [sums(&[(4.0, false)]), sums(&[(8.0, true)])]];
+        let epochs = [
+            [sums(&[(2.0, true), (4.0, false)]), sums(&[(2.0, false)])],
+            [sums(&[(4.0, false)]), sums(&[(8.0, true)])],
+        ];
         let losses = |baseline| {
             Importance { baseline, implicit: 0.0 }.losses(2, epochs.iter().map(|epoch| epoch.iter()))
         };

@@ -62,7 +62,14 @@ mod tests {
 
     #[test]
     fn extremes_give_numbers() {
-        for groups in [&[][..], &[(0, 0)], &[(0, 10), (0, 20)], &[(10, 10), (20, 20)], &[(0, 100), (100, 100)], &[(1, 1)]] {
+        for groups in [
+            &[][..],
+            &[(0, 0)],
+            &[(0, 10), (0, 20)],
+            &[(10, 10), (20, 20)],
+            &[(0, 100), (100, 100)],
+            &[(1, 1)],
+        ] {
             let pooled = pool(groups);
             assert!(pooled.rates.iter().all(|rate| (0.0..=1.0).contains(rate)), "{groups:?}: {pooled:?}");
             assert!(pooled.strength >= 0.0, "{groups:?}: {pooled:?}");

@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb, KlUcbPlusPlus, Moss, ParameterError, Policy, Softmax, Thompson,
-    TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
+    EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb, KlUcbPlusPlus, Moss, ParameterError, Policy, Softmax,
+    Thompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -130,7 +130,8 @@ impl<'a> Options<'a> {
 
     /// The first option left that is of this kind, and is none then.
     fn take<T>(&mut self, kind: impl Fn(&'a str) -> Option<T>) -> Option<T> {
-        let (index, found) = self.left.iter().enumerate().find_map(|(index, &option)| Some((index, kind(option)?)))?;
+        let (index, found) =
+            self.left.iter().enumerate().find_map(|(index, &option)| Some((index, kind(option)?)))?;
         self.left.remove(index);
         Some(found)
     }

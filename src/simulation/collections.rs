@@ -73,7 +73,11 @@ impl Collections {
             .expect("names that differ");
         let mut scene = Scene::segmented(arms, segments);
         // One set for each choice of channels but none; the bits of its number plus one say which.
-        let reachable = |consent: usize| move |channel: &str| CHANNELS.iter().zip(0..).any(|(name, bit)| *name == channel && consent >> bit & 1 == 1);
+        let reachable = |consent: usize| {
+            move |channel: &str| {
+                CHANNELS.iter().zip(0..).any(|(name, bit)| *name == channel && consent >> bit & 1 == 1)
+            }
+        };
         scene.sets = (1..1_usize << CHANNELS.len())
             .map(|consent| scene.arms.eligible(|arm| reachable(consent)(arm.level("channel"))))
             .collect();
@@ -90,7 +94,8 @@ impl World for Collections {
             deviation * standard
         };
         let mains = [[0.0; 3]; 3].map(|effects| effects.map(|_: f64| draw(0.25)));
-        let framing: [[f64; TEMPLATES]; STAGES] = [[0.0; TEMPLATES]; STAGES].map(|stage| stage.map(|_: f64| draw(0.4)));
+        let framing: [[f64; TEMPLATES]; STAGES] =
+            [[0.0; TEMPLATES]; STAGES].map(|stage| stage.map(|_: f64| draw(0.4)));
         let logits = (0..STAGES).map(|stage| {
             let logit = |arm: crate::arm::Arm<'_>| {
                 let levels: Vec<usize> = arm.level_indices().collect();
@@ -102,7 +107,11 @@ impl World for Collections {
         let logits: Vec<Vec<f64>> = logits.collect();
         let customer = |rng: &mut Generator| Customer {
             stage: usize::from(rng.random::<f64>() < 0.4),
-            consent: CONSENT.iter().zip(0..).map(|(&share, bit)| usize::from(rng.random::<f64>() < share) << bit).sum(),
+            consent: CONSENT
+                .iter()
+                .zip(0..)
+                .map(|(&share, bit)| usize::from(rng.random::<f64>() < share) << bit)
+                .sum(),
             last: None,
         };
         let customers = (0..self.customers).map(|_| customer(rng)).collect();
@@ -171,7 +180,10 @@ impl Life for Portfolio<'_> {
             Some(rounds) if rounds < 3.0 => 1,
             _ => 2,
         };
-        Request { segment: SegmentId::new((customer.stage * RECENCIES + recency) as u32), eligible: Self::set(customer) }
+        Request {
+            segment: SegmentId::new((customer.stage * RECENCIES + recency) as u32),
+            eligible: Self::set(customer),
+        }
     }
 
     fn mean(&self, arm: ArmId) -> f64 {

@@ -38,7 +38,8 @@ impl CountedTests {
         // The n-th set holds the first n + 1 arms.
         scene.sets = (1..=most).map(|arms| scene.arms.eligible(|arm| arm.id().index() < arms)).collect();
         let rates = |test: &Vec<(u64, u64)>| {
-            let possible: Vec<_> = test.iter().map(|&(successes, trials)| (successes.min(trials), trials)).collect();
+            let possible: Vec<_> =
+                test.iter().map(|&(successes, trials)| (successes.min(trials), trials)).collect();
             pool(&possible).rates
         };
         Ok(Self { tests: tests.iter().map(rates).collect(), scene })

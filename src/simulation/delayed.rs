@@ -28,7 +28,10 @@ impl<'a> Delayed<'a> {
     #[must_use]
     pub fn new(world: &'a dyn World, scale: f64, shape: f64) -> Self {
         let law = Weibull::new(scale, shape);
-        Self { world, law: law.unwrap_or_else(|_| panic!("no law of delays has scale {scale} and shape {shape}")) }
+        Self {
+            world,
+            law: law.unwrap_or_else(|_| panic!("no law of delays has scale {scale} and shape {shape}")),
+        }
     }
 }
 

@@ -156,13 +156,7 @@ impl<'a> Experiment<'a> {
     ///
     /// As [`run`](Self::run).
     #[must_use]
-    pub fn run_watched(
-        &self,
-        policy: &dyn Policy,
-        runs: u64,
-        seed: u64,
-        watch: &(dyn Fn() + Sync),
-    ) -> Curve {
+    pub fn run_watched(&self, policy: &dyn Policy, runs: u64, seed: u64, watch: &(dyn Fn() + Sync)) -> Curve {
         assert!(runs > 0, "no runs, no regret");
         let run = |run: u64| {
             let path = self.path(policy, seed.wrapping_add(run));
@@ -180,7 +174,8 @@ impl<'a> Experiment<'a> {
 
         let times = self.checkpoints.iter().enumerate().map(|(index, &time)| (index, time as f64));
         let average = |value: &dyn Fn(&Point, f64) -> f64| -> Vec<Average> {
-            let at = |(index, time): (usize, f64)| Average::of(paths.iter().map(|path| value(&path[index], time)));
+            let at =
+                |(index, time): (usize, f64)| Average::of(paths.iter().map(|path| value(&path[index], time)));
             times.clone().map(at).collect()
         };
         Curve {
@@ -212,7 +207,8 @@ impl<'a> Experiment<'a> {
 
             let response = life.respond(choice.arm, &mut rng);
             let quantity = learner.kind().quantity(response.reward);
-            let quantity = quantity.unwrap_or_else(|error| panic!("the world pays what it must not: {error}"));
+            let quantity =
+                quantity.unwrap_or_else(|error| panic!("the world pays what it must not: {error}"));
             let due = time.saturating_add(response.delay).saturating_add(self.delay);
             let due = due.div_ceil(self.batch).saturating_mul(self.batch);
             if due == time && pending.is_empty() {

@@ -46,7 +46,13 @@ impl Effects {
     pub fn split(mean: f64, deviation: f64, dimensions: usize, main: f64, pair: f64) -> Self {
         let pairs = dimensions * dimensions.saturating_sub(1) / 2;
         let each = |share: f64, of: usize| deviation * (share.max(0.0) / of.max(1) as f64).sqrt();
-        Self { mean, main: each(main, dimensions), pair: each(pair, pairs), residual: each(1.0 - main - pair, 1), segment: 0.0 }
+        Self {
+            mean,
+            main: each(main, dimensions),
+            pair: each(pair, pairs),
+            residual: each(1.0 - main - pair, 1),
+            segment: 0.0,
+        }
     }
 }
 
@@ -79,7 +85,8 @@ impl World for FactorWorld {
         let shared = self.scene.arms.iter().map(|arm| {
             let levels: Vec<usize> = arm.level_indices().collect();
             let mains: f64 = main.iter().zip(&levels).map(|(effects, &level)| effects[level]).sum();
-            let pairs: f64 = pairs.iter().map(|(f, g, effects)| effects[levels[*f] * sizes[*g] + levels[*g]]).sum();
+            let pairs: f64 =
+                pairs.iter().map(|(f, g, effects)| effects[levels[*f] * sizes[*g] + levels[*g]]).sum();
             mean + mains + pairs
         });
         let shared: Vec<f64> = shared.collect();

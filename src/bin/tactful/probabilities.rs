@@ -39,11 +39,13 @@ pub(crate) fn run(asked: &Probabilities) -> Result<(), Failure> {
     let decided: u64 = statistics.iter().map(|arm| arm.issued()).sum();
     let policy = named(&asked.policy, asked.horizon.unwrap_or(decided)).map_err(Failure::new)?;
     if policy.importance(statistics.len()).is_some() {
-        let message = "{} learns from the probabilities with which arms were selected, which counts do not tell";
+        let message =
+            "{} learns from the probabilities with which arms were selected, which counts do not tell";
         return Err(Failure::new(message.replace("{}", &asked.policy)));
     }
     let arms: Vec<ArmId> = (0..statistics.len() as u32).map(ArmId::new).collect();
-    let probabilities = policy.probabilities(&View::new(&arms, &posteriors, &statistics)).to_dense(arms.len());
+    let probabilities =
+        policy.probabilities(&View::new(&arms, &posteriors, &statistics)).to_dense(arms.len());
 
     let best = expected_maximum(&posteriors);
     let tail = (1.0 - LEVEL) / 2.0;
@@ -57,7 +59,8 @@ pub(crate) fn run(asked: &Probabilities) -> Result<(), Failure> {
         expected_loss: (best - posterior.mean()).max(0.0),
     };
     let told = asked.counts.iter().copied().zip(&posteriors).zip(probabilities);
-    let champion = (0..posteriors.len()).max_by(|&a, &b| posteriors[a].mean().total_cmp(&posteriors[b].mean()));
+    let champion =
+        (0..posteriors.len()).max_by(|&a, &b| posteriors[a].mean().total_cmp(&posteriors[b].mean()));
     let document = Document {
         policy: &asked.policy,
         arms: told.map(arm).collect(),

@@ -1,7 +1,7 @@
 //! `tactful simulate`: what policies regret in a world whose truth is known.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -33,7 +33,8 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
         Some(arms) => Box::new(RandomBernoulli::new(arms, simulate.rates).map_err(Failure::new)?),
         None => Box::new(BernoulliArms::new(simulate.means.clone()).map_err(Failure::new)?),
     };
-    let threads = rayon::ThreadPoolBuilder::new().num_threads(simulate.threads).build().map_err(Failure::new)?;
+    let threads =
+        rayon::ThreadPoolBuilder::new().num_threads(simulate.threads).build().map_err(Failure::new)?;
     let simulated = policies.iter().zip(&names).map(|(policy, name)| {
         let experiment = experiment(simulate, &*world, &**policy);
         threads.install(|| watched(&experiment, &**policy, name, simulate))
@@ -109,17 +110,22 @@ struct Entry<'a> {
     best_arm_share: &'a [f64],
 }
 
+impl<'a> Entry<'a> {
+    fn new(Simulated { name, curve, .. }: &'a Simulated) -> Self {
+        Self {
+            name,
+            checkpoints: &curve.checkpoints,
+            regret_mean: curve.regret.iter().map(|regret| regret.mean).collect(),
+            regret_se: curve.regret.iter().map(|regret| regret.standard_error).collect(),
+            reward_mean: curve.reward.iter().map(|reward| reward.mean).collect(),
+            best_arm_share: &curve.best_arm_share,
+        }
+    }
+}
+
 /// One JSON object and a line end. Nothing in it depends on the machine.
 fn json(simulated: &[Simulated]) -> String {
-    let entry = |Simulated { name, curve, .. }: &'_ Simulated| Entry {
-        name,
-        checkpoints: &curve.checkpoints,
-        regret_mean: curve.regret.iter().map(|regret| regret.mean).collect(),
-        regret_se: curve.regret.iter().map(|regret| regret.standard_error).collect(),
-        reward_mean: curve.reward.iter().map(|reward| reward.mean).collect(),
-        best_arm_share: &curve.best_arm_share,
-    };
-    match serde_json::to_string(&Document { policies: simulated.iter().map(entry).collect() }) {
+    match serde_json::to_string(&Document { policies: simulated.iter().map(Entry::new).collect() }) {
         Ok(text) => text + "\n",
         Err(error) => unreachable!("plain strings and numbers: {error}"),
     }
