@@ -26,8 +26,8 @@ use crate::statistics::ArmStatistics;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Shapes", into = "Shapes")]
 pub struct Beta {
-    alpha: f64,
-    beta: f64,
+    pub(super) alpha: f64,
+    pub(super) beta: f64,
 }
 
 /// Why two numbers are not the shapes of a [`Beta`].

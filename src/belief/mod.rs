@@ -13,6 +13,7 @@ mod importance;
 mod pooling;
 //mod value;
 mod logarithm;
+mod tail;
 
 pub use beta::{Beta, BetaError};
 pub use evidence::Pending;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use crate::belief::Beta;
 use crate::statistics::ArmStatistics;
 
 use super::{Probabilities, View};
@@ -66,6 +67,22 @@ pub(super) fn by_index(index: &dyn Index, view: &View<'_>) -> Probabilities {
     let clock = index.clock(selections, view.len());
     let best = leaders(view.statistics().iter().map(|&arm| index.value(arm, clock)));
     shared(&best, index.share(selections, view.len()), view.len())
+}
+
+/// All on the arms whose posterior has the largest score; untried arms come first, ties are split evenly.
+pub(super) fn by_belief(view: &View<'_>, score: impl Fn(&Beta) -> f64) -> Probabilities {
+    // Arms believed to be like the one before need no second look: scores are dear, and many arms look the same.
+    let mut last: Option<(&Beta, f64)> = None;
+    let scores = view.statistics().iter().zip(view.posteriors()).map(|(arm, posterior)| match last {
+        _ if arm.issued() == 0 => f64::INFINITY,
+        Some((same, score)) if same == posterior => score,
+        _ => {
+            let score = score(posterior);
+            last = Some((posterior, score));
+            score
+        }
+    });
+    Probabilities::shared(&leaders(scores), 1.0)
 }
 
 /// A share for the leaders, the rest for all.

@@ -4,6 +4,7 @@
 //! decision is drawn from the plan that these probabilities become. Exploration share, floors and caps belong to
 //! the plan, so that every policy has them.
 
+mod bayes_ucb;
 mod divergence;
 mod epsilon_greedy;
 mod exp3_ix;
@@ -23,6 +24,7 @@ mod ucb1_tuned;
 mod ucb_v;
 mod uniform;
 
+pub use bayes_ucb::BayesUcb;
 pub use divergence::Family;
 pub use epsilon_greedy::EpsilonGreedy;
 pub use exp3_ix::Exp3Ix;
