@@ -3,6 +3,7 @@
 use super::classes::Classes;
 use super::elementary::{floor_of_ln, rough_ln, rough_ln_1p};
 use super::panel::{Block, LANES, Measured, Panel};
+use super::point::Point;
 use super::rule::{NODES, PLACES};
 use super::tolerance::Tolerance;
 use super::waiting::{Edge, Moved, Tail, Waiting};
@@ -44,8 +45,15 @@ struct Growth {
 }
 
 impl March {
-    /// Fills the probabilities of one arm of each class of being the best of `arms` arms.
-    pub(super) fn run(&mut self, classes: &Classes, arms: usize, probabilities: &mut Vec<f64>) {
+    /// Fills the probabilities of one arm of each class of being the best of `arms` arms, at a rate above the floor, if there
+    /// is one; gives the probability that all rates are below it.
+    pub(super) fn run(
+        &mut self,
+        classes: &Classes,
+        arms: usize,
+        floor: Option<Point>,
+        probabilities: &mut Vec<f64>,
+    ) -> f64 {
         let tolerance = Tolerance::for_classes(classes.len());
         // Rounded down: the bound stays a bound.
         let log_threshold = floor_of_ln(tolerance.join / arms as f64);
@@ -59,14 +67,22 @@ impl March {
         let mut growth = Growth { hazard: tail.hazard, acceleration: tail.hazard / tail.survival };
         let mut greatest_n = self.waiting.find_joining(&edge, log_threshold);
         let (mut product, mut width) = (1.0, f64::INFINITY);
+        // Whether the march has come to the floor.
+        let mut arrived = false;
         for _ in 0..MOST_PANELS {
+            let way = floor.map_or(f64::INFINITY, |floor| edge.point.way_down_to(floor));
+            if !(way > 0.0) {
+                arrived = true;
+                break;
+            }
             let fallen = -rough_ln(product);
             let deviations = tolerance.deviations * (1.0 + tolerance.relief * fallen);
             let logit = rough_ln(edge.point.x / edge.point.q).abs();
             let wish = (deviations / (greatest_n * edge.point.variance()).sqrt())
                 .min(tolerance.widest.max(tolerance.widest_in_tails * logit))
                 .min(WIDENING * width)
-                .min(growth.width(fallen, rough_ln(product / tolerance.left), &tolerance));
+                .min(growth.width(fallen, rough_ln(product / tolerance.left), &tolerance))
+                .min(way);
             let mut left;
             (width, left) = self.fit(&edge, wish, &mut greatest_n, deviations, log_threshold);
             product = self.waiting.join(&edge, product, &mut self.blocks, &mut self.order);
@@ -83,11 +99,13 @@ impl March {
                 width *= NARROWING;
                 left = edge.moved(-width);
             }
-            if product <= tolerance.left {
+            arrived = width >= way;
+            if arrived || product <= tolerance.left {
                 break;
             }
         }
-        self.finish(classes, probabilities);
+        let below = if arrived { product } else { 0.0 };
+        self.finish(classes, below, probabilities)
     }
 
     /// The width, at most the one wished for, that suits the arms that must join for it; they are found, and the
@@ -115,11 +133,11 @@ impl March {
         }
     }
 
-    /// Makes the probabilities sum to one.
-    fn finish(&mut self, classes: &Classes, probabilities: &mut Vec<f64>) {
+    /// Makes the probabilities and that of what is below the floor sum to one, and gives the latter.
+    fn finish(&mut self, classes: &Classes, below: f64, probabilities: &mut Vec<f64>) -> f64 {
         probabilities.clear();
         probabilities.resize(classes.len(), 0.0);
-        let mut sum = 0.0;
+        let mut sum = below;
         for (lane, &class) in self.order.iter().enumerate() {
             let block = &self.blocks[lane / LANES];
             let probability = block.probability[lane % LANES];
@@ -129,6 +147,7 @@ impl March {
         for probability in probabilities.iter_mut() {
             *probability /= sum;
         }
+        below / sum
     }
 }
 

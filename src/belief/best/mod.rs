@@ -77,6 +77,7 @@ use std::cell::Cell;
 use super::Beta;
 use classes::Classes;
 use march::March;
+use point::Point;
 
 /// Fills `probabilities` with the probability, for each posterior, that its rate is the greatest of all.
 ///
@@ -102,16 +103,18 @@ pub fn probability_best(posteriors: &[Beta], probabilities: &mut Vec<f64>) {
 pub(crate) fn contenders(posteriors: &[Beta]) -> Vec<(u32, f64)> {
     with_spare(posteriors.len(), |workspace| {
         workspace.run(posteriors);
-        let mut contenders = vec![(0, 0.0); posteriors.len()];
-        let mut found = 0;
-        // Without a branch: where many are pruned, who is would be badly guessed.
-        for (position, &class) in (0..).zip(&workspace.classes.of) {
-            let probability = workspace.of_class[class as usize];
-            contenders[found] = (position, probability);
-            found += usize::from(probability > 0.0);
-        }
-        contenders.truncate(found);
-        contenders
+        workspace.contenders()
+    })
+}
+
+/// The same where no rate counts for less than its mean: each arm k has max(X_k, m_k) instead of X_k.
+///
+/// Above the largest mean m* nothing is different. Below, all arms stand at their means, so that the probability Π F_j(m*) of
+/// finding them there belongs to those with the largest.
+pub(crate) fn contenders_above_means(posteriors: &[Beta]) -> Vec<(u32, f64)> {
+    with_spare(posteriors.len(), |workspace| {
+        workspace.run_above_means(posteriors);
+        workspace.contenders()
     })
 }
 
@@ -173,7 +176,50 @@ impl Workspace {
             self.of_class.clear();
             self.of_class.push(1.0 / posteriors.len() as f64);
         } else {
-            self.march.run(&self.classes, posteriors.len(), &mut self.of_class);
+            self.march.run(&self.classes, posteriors.len(), None, &mut self.of_class);
         }
+    }
+
+    /// The same where no rate counts for less than its mean.
+    fn run_above_means(&mut self, posteriors: &[Beta]) {
+        self.classes.fill(posteriors);
+        if self.classes.len() <= 1 {
+            self.of_class.clear();
+            self.of_class.push(1.0 / posteriors.len() as f64);
+            return;
+        }
+        let means =
+            || self.classes.alpha.iter().zip(&self.classes.beta).map(|(alpha, beta)| alpha / (alpha + beta));
+        let (mut most, mut leader) = (f64::NEG_INFINITY, 0);
+        for (class, mean) in means().enumerate() {
+            if mean > most {
+                (most, leader) = (mean, class);
+            }
+        }
+        let (alpha, beta) = (self.classes.alpha[leader], self.classes.beta[leader]);
+        let floor = Point::from_rate(alpha / (alpha + beta), beta / (alpha + beta));
+        let below = self.march.run(&self.classes, posteriors.len(), Some(floor), &mut self.of_class);
+        let leads: Vec<bool> = means().map(|mean| mean >= most).collect();
+        let leaders: f64 =
+            leads.iter().zip(&self.classes.size).filter(|(leads, _)| **leads).map(|(_, size)| size).sum();
+        for (probability, leads) in self.of_class.iter_mut().zip(leads) {
+            if leads {
+                *probability += below / leaders;
+            }
+        }
+    }
+
+    /// The arms whose probability is positive, ascending by position.
+    fn contenders(&self) -> Vec<(u32, f64)> {
+        let mut contenders = vec![(0, 0.0); self.classes.of.len()];
+        let mut found = 0;
+        // Without a branch: where many are pruned, who is would be badly guessed.
+        for (position, &class) in (0..).zip(&self.classes.of) {
+            let probability = self.of_class[class as usize];
+            contenders[found] = (position, probability);
+            found += usize::from(probability > 0.0);
+        }
+        contenders.truncate(found);
+        contenders
     }
 }

@@ -1,6 +1,6 @@
 //! A place on the logit axis, and steps along it that lose no digits.
 
-use super::elementary::{exp_and_expm1, ln_1p};
+use super::elementary::{exp_and_expm1, ln, ln_1p};
 
 /// A rate x, as x and as q = 1 − x, both to full relative precision.
 ///
@@ -27,6 +27,19 @@ impl Point {
     /// The point with these odds x / q.
     pub(super) fn from_odds(odds: f64) -> Point {
         Point { x: odds / (1.0 + odds), q: 1.0 / (1.0 + odds) }
+    }
+
+    /// The point of this rate and complement, which sum to one.
+    pub(super) fn from_rate(x: f64, q: f64) -> Point {
+        Point { x, q }
+    }
+
+    /// How far to the left of this point another lies in the logit; not positive if it does not.
+    pub(super) fn way_down_to(self, other: Point) -> f64 {
+        // The odds of the one over those of the other, less one: points close together have their digits in the difference.
+        let (own, theirs) = (self.x * other.q, other.x * self.q);
+        let excess = (own - theirs) / theirs;
+        if excess > 1.0 { ln(own) - ln(theirs) } else { ln_1p(excess.max(0.0)) }
     }
 
     /// x q, by which the curvature of every log-density goes.
