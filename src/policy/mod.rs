@@ -5,6 +5,9 @@
 //! the plan, so that every policy has them.
 
 mod bayes_ucb;
+mod burn_in;
+mod conditional_value_at_risk;
+mod conservative;
 mod divergence;
 mod epsilon_greedy;
 mod exp3_ix;
@@ -13,6 +16,7 @@ mod index;
 mod inverse_gap;
 mod kl_ucb;
 mod kl_ucb_plus_plus;
+mod maximin;
 mod moss;
 mod named;
 mod optimistic_thompson;
@@ -28,6 +32,9 @@ mod ucb_v;
 mod uniform;
 
 pub use bayes_ucb::BayesUcb;
+pub use burn_in::BurnIn;
+pub use conditional_value_at_risk::ConditionalValueAtRisk;
+pub use conservative::Conservative;
 pub use divergence::Family;
 pub use epsilon_greedy::EpsilonGreedy;
 pub use exp3_ix::Exp3Ix;
@@ -36,6 +43,7 @@ pub use index::Index;
 pub use inverse_gap::InverseGap;
 pub use kl_ucb::KlUcb;
 pub use kl_ucb_plus_plus::KlUcbPlusPlus;
+pub use maximin::Maximin;
 pub use moss::Moss;
 pub use named::{NamedError, named, names};
 pub use optimistic_thompson::OptimisticThompson;
