@@ -10,17 +10,17 @@ pub mod delay;
 mod evidence;
 mod forgetting;
 mod importance;
-mod pooling;
-//mod value;
 mod logarithm;
+mod pooling;
 mod tail;
+mod value;
 
 pub use beta::{Beta, BetaError};
 pub use evidence::Pending;
 pub use forgetting::{Forgetting, ForgettingError};
 pub use importance::{Baseline, Importance, Losses};
 pub use pooling::{Pooled, pool};
-//pub use value::{expected_maximum, value_remaining};
+pub use value::{expected_maximum, value_remaining};
 
 pub(crate) use evidence::Evidence;
 pub(crate) use logarithm::log_shortfall;

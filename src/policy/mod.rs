@@ -53,9 +53,9 @@ pub use softmax::Softmax;
 pub use thompson::Thompson;
 pub use top_two_thompson::TopTwoThompson;
 pub use tsallis_inf::TsallisInf;
+pub use ucb_v::UcbV;
 pub use ucb1::Ucb1;
 pub use ucb1_tuned::Ucb1Tuned;
-pub use ucb_v::UcbV;
 pub use uniform::Uniform;
 
 pub(crate) use index::shared;

@@ -4,9 +4,12 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
+use crate::arm::ArmId;
+
 use super::{
-    EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb, KlUcbPlusPlus, Moss, ParameterError, Policy, Softmax,
-    Thompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
+    BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
+    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, SharpenedThompson, Softmax,
+    Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -34,7 +37,9 @@ pub fn named(text: &str, horizon: u64) -> Result<Box<dyn Policy>, NamedError> {
         },
     };
     let name = name.trim();
-    let Some(known) = KNOWN.iter().find(|known| known.name == name) else {
+    // Policies in brackets are found by recursion: nobody needs more of them.
+    let nested = text.matches('(').count() > 8;
+    let Some(known) = KNOWN.iter().find(|known| known.name == name && !nested) else {
         return Err(NamedError::Unknown { name: name.to_owned() });
     };
     let mut options = Options::new(known.usage, options.unwrap_or_default());
@@ -120,7 +125,12 @@ struct Options<'a> {
 
 impl<'a> Options<'a> {
     fn new(usage: &'static str, given: &'a str) -> Self {
-        let left = given.split(',').map(str::trim).filter(|option| !option.is_empty()).collect();
+        let mut depth = 0_i32;
+        let between = move |character: char| {
+            depth += i32::from(character == '(') - i32::from(character == ')');
+            character == ',' && depth == 0
+        };
+        let left = given.split(between).map(str::trim).filter(|option| !option.is_empty()).collect();
         Self { usage, given, left }
     }
 
@@ -154,6 +164,12 @@ impl<'a> Options<'a> {
         self.take(|option| (option == word).then_some(())).is_some()
     }
 
+    /// The next option that names a policy.
+    fn policy(&mut self, horizon: u64) -> Result<Box<dyn Policy>, NamedError> {
+        let text = self.take(|option| option.starts_with(char::is_alphabetic).then_some(option));
+        named(text.ok_or_else(|| self.refused())?, horizon)
+    }
+
     /// The family of rewards.
     fn family(&mut self) -> Family {
         match (self.named("gaussian"), self.named("poisson")) {
@@ -173,6 +189,15 @@ macro_rules! known {
 
 const KNOWN: &[Known] = &[
     known!("thompson", "", |_o, _| Thompson::default()),
+    known!("optimistic-thompson", "", |_o, _| OptimisticThompson::default()),
+    known!("sharpened-thompson", "(gamma)", |options, _| match options.number() {
+        Some(gamma) => SharpenedThompson::new(gamma)?,
+        None => SharpenedThompson::default(),
+    }),
+    known!("top-two-thompson", "(beta)", |options, _| match options.number() {
+        Some(beta) => TopTwoThompson::new(beta)?,
+        None => TopTwoThompson::default(),
+    }),
     known!("ucb1", "(c)", |options, _| match options.number() {
         Some(c) => Ucb1::new(c)?,
         None => Ucb1::default(),
@@ -195,6 +220,10 @@ const KNOWN: &[Known] = &[
     }),
     known!("kl-ucb++-anytime", "(gaussian=deviation or poisson=most)", |options, _| {
         KlUcbPlusPlus::anytime().family(options.family())?
+    }),
+    known!("bayes-ucb", "(c,horizon)", |options, horizon| match options.number() {
+        Some(c) => BayesUcb::new(c, options.number().unwrap_or(horizon))?,
+        None => BayesUcb::default(),
     }),
     known!("epsilon-greedy", "(epsilon, c=number or first=number)", |options, _| {
         match (options.number(), options.named("c"), options.named("first")) {
@@ -227,5 +256,93 @@ const KNOWN: &[Known] = &[
         true => TsallisInf::plain(),
         false => TsallisInf::default(),
     }),
+    known!("maximin", "(delta)", |options, _| match options.number() {
+        Some(delta) => Maximin::new(delta)?,
+        None => Maximin::default(),
+    }),
+    known!("cvar", "(alpha)", |options, _| match options.number() {
+        Some(alpha) => ConditionalValueAtRisk::new(alpha)?,
+        None => ConditionalValueAtRisk::default(),
+    }),
+    known!("burn-in", "(policy,selections)", |options, horizon| {
+        let policy = options.policy(horizon)?;
+        BurnIn::boxed(policy, options.number().ok_or_else(|| options.refused())?)
+    }),
+    known!("conservative", "(policy,arm,alpha)", |options, horizon| {
+        match (options.policy(horizon)?, options.number(), options.number()) {
+            (policy, Some(arm), Some(alpha)) => Conservative::boxed(policy, ArmId::new(arm), alpha)?,
+            _ => return Err(options.refused()),
+        }
+    }),
     known!("uniform", "", |_o, _| Uniform),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a policy is called is what it answers to.
+    #[test]
+    fn names_are_read_back() {
+        let texts = [
+            "ucb1(0.5)",
+            "ucb-v(1,3)",
+            "moss(500,2)",
+            "moss-anytime",
+            "moss-anytime(2)",
+            "kl-ucb(gaussian=0.5,c=3)",
+            "kl-ucb(poisson=4)",
+            "kl-ucb++(900,gaussian=0.5)",
+            "kl-ucb++-anytime",
+            "bayes-ucb(5,900)",
+            "epsilon-greedy(0.05)",
+            "epsilon-greedy(c=5)",
+            "epsilon-greedy(first=50)",
+            "softmax(0.0025)",
+            "inverse-gap(10)",
+            "inverse-gap(10,0.1)",
+            "sharpened-thompson(1.5)",
+            "top-two-thompson(0.25)",
+            "exp3-ix(plain)",
+            "tsallis-inf(plain)",
+            "maximin(0.2)",
+            "cvar(0.1)",
+            "burn-in(ucb1(0.5),10)",
+            "conservative(epsilon-greedy(c=5),0,0.1)",
+        ];
+        for text in texts {
+            assert_eq!(named(text, 1_000).map(|policy| policy.name()).as_deref(), Ok(text));
+        }
+        for known in KNOWN.iter().filter(|known| !["burn-in", "conservative"].contains(&known.name)) {
+            let policy = named(known.name, 1_000).expect(known.name);
+            let again = named(&policy.name(), 1).expect("its own name");
+            assert_eq!(policy.name(), again.name());
+            assert!(policy.name().starts_with(known.name));
+        }
+    }
+
+    #[test]
+    fn what_names_nothing_is_told() {
+        let refused = |text: &str| named(text, 1_000).map(|policy| policy.name()).unwrap_err().to_string();
+        assert!(refused("thomson").starts_with("no policy \"thomson\"; known are thompson, "));
+        assert_eq!(refused("ucb1(0.5"), "the bracket in \"ucb1(0.5\" is not closed");
+        assert_eq!(refused("ucb1(x)"), "options \"x\" do not fit ucb1(c)");
+        assert_eq!(refused("uniform(1)"), "options \"1\" do not fit uniform");
+        assert_eq!(refused("epsilon-greedy(1.5)"), "epsilon is 1.5, not in [0, 1]");
+        assert_eq!(refused("burn-in(10)"), "options \"10\" do not fit burn-in(policy,selections)");
+        for hostile in [
+            "",
+            "(",
+            ")",
+            "((((",
+            "ucb1()",
+            "ucb1(())",
+            "burn-in(burn-in(burn-in(",
+            "a,b",
+            "ucb1(NaN)",
+            "ucb1(-1)",
+        ] {
+            let _ = named(hostile, 0);
+        }
+    }
+}
