@@ -54,6 +54,13 @@ pub enum MeansError {
         /// How many.
         arms: usize,
     },
+    /// Not as many means as arms.
+    Count {
+        /// How many means.
+        means: usize,
+        /// How many arms.
+        arms: usize,
+    },
 }
 
 impl fmt::Display for MeansError {
@@ -61,6 +68,7 @@ impl fmt::Display for MeansError {
         match self {
             Self::Mean { arm, mean } => write!(f, "mean {mean} of arm {arm} is not in [0, 1]"),
             Self::Arms { arms } => write!(f, "{arms} arms, there can be 1 to {}", ArmSpace::MAX_ARMS),
+            Self::Count { means, arms } => write!(f, "{means} means for {arms} arms"),
         }
     }
 }
@@ -77,6 +85,20 @@ impl BernoulliArms {
         check(&means)?;
         let scene = Scene::numbered(means.len()).map_err(|_| MeansError::Arms { arms: means.len() })?;
         Ok(Self { means, scene })
+    }
+
+    /// One mean for each arm of this space, in the order of the arms: in mixed-radix order, the last dimension running
+    /// fastest.
+    ///
+    /// # Errors
+    ///
+    /// [`MeansError`] for a mean outside [0, 1], or not as many of them as arms.
+    pub fn of(arms: ArmSpace, means: Vec<f64>) -> Result<Self, MeansError> {
+        check(&means)?;
+        if means.len() != arms.len() {
+            return Err(MeansError::Count { means: means.len(), arms: arms.len() });
+        }
+        Ok(Self { means, scene: Scene::single(arms) })
     }
 
     /// The arms.

@@ -62,14 +62,23 @@ pub(crate) struct Replay {
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
     /// The arms' true success rates.
-    #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = share, required_unless_present = "arms")]
+    #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = share, group = "world", required = true)]
     pub(crate) means: Vec<f64>,
+    /// The arms are combinations of so many levels; means in mixed-radix order, the last dimension running fastest.
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "means")]
+    pub(crate) dimensions: Vec<usize>,
+    /// The rates drift: the logit of each by so many standard deviations per 1,000 decisions.
+    #[arg(long, value_name = "X", value_parser = deviation, requires = "means", conflicts_with = "dimensions")]
+    pub(crate) drift: Option<f64>,
     /// So many arms instead, whose rates are drawn anew in each run.
-    #[arg(long, value_name = "K", conflicts_with = "means")]
+    #[arg(long, value_name = "K", group = "world", required = true)]
     pub(crate) arms: Option<usize>,
     /// The law of those rates: a Beta distribution, by its two shapes.
     #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior, requires = "arms")]
     pub(crate) rates: Beta,
+    /// A collections portfolio of so many customers instead: consent, fatigue, opting out, late payments.
+    #[arg(long, value_name = "N", group = "world", required = true, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
+    pub(crate) collections: Option<u64>,
     /// Decisions in a run.
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     pub(crate) horizon: u64,
@@ -140,6 +149,11 @@ pub(crate) enum Format {
 fn share(text: &str) -> Result<f64, String> {
     let number = text.parse().map_err(|_| "not a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("not in [0, 1]".to_owned()) }
+}
+
+fn deviation(text: &str) -> Result<f64, String> {
+    let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number >= 0.0 && number.is_finite() { Ok(number) } else { Err("not a number from 0".to_owned()) }
 }
 
 fn cadence(text: &str) -> Result<Cadence, String> {

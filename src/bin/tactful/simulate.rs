@@ -5,9 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tactful::Cadence;
 use tactful::policy::{Observes, Policy, named};
-use tactful::simulation::{BernoulliArms, Curve, Experiment, RandomBernoulli, World};
+use tactful::simulation::{
+    BernoulliArms, Collections, Curve, DriftingArms, Experiment, RandomBernoulli, World,
+};
+use tactful::{ArmSpace, Cadence};
 
 use crate::arguments::{Format, Simulate};
 use crate::progress::Progress;
@@ -29,10 +31,7 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
     let names = split(&simulate.policies);
     let policies = names.iter().map(|name| named(name, simulate.horizon));
     let policies = policies.collect::<Result<Vec<_>, _>>().map_err(Failure::new)?;
-    let world: Box<dyn World> = match simulate.arms {
-        Some(arms) => Box::new(RandomBernoulli::new(arms, simulate.rates).map_err(Failure::new)?),
-        None => Box::new(BernoulliArms::new(simulate.means.clone()).map_err(Failure::new)?),
-    };
+    let world = world(simulate)?;
     let threads =
         rayon::ThreadPoolBuilder::new().num_threads(simulate.threads).build().map_err(Failure::new)?;
     let simulated = policies.iter().zip(&names).map(|(policy, name)| {
@@ -44,6 +43,30 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
         Format::Table => write(&table(simulate, &*world, &simulated, threads.current_num_threads())),
         Format::Json => write(&json(&simulated)),
     }
+}
+
+/// The world the flags describe.
+fn world(simulate: &Simulate) -> Result<Box<dyn World>, Failure> {
+    let means = || simulate.means.clone();
+    Ok(match simulate {
+        Simulate { arms: Some(arms), .. } => {
+            Box::new(RandomBernoulli::new(*arms, simulate.rates).map_err(Failure::new)?)
+        }
+        Simulate { collections: Some(customers), .. } => Box::new(Collections::new(*customers)),
+        Simulate { drift: Some(drift), .. } => {
+            Box::new(DriftingArms::new(&simulate.means, *drift).map_err(Failure::new)?)
+        }
+        Simulate { dimensions, .. } if !dimensions.is_empty() => {
+            let builder =
+                dimensions.iter().enumerate().fold(ArmSpace::builder(), |builder, (number, &levels)| {
+                    builder.dimension((number + 1).to_string(), (1..=levels).map(|level| level.to_string()))
+                });
+            Box::new(
+                BernoulliArms::of(builder.build().map_err(Failure::new)?, means()).map_err(Failure::new)?,
+            )
+        }
+        _ => Box::new(BernoulliArms::new(means()).map_err(Failure::new)?),
+    })
 }
 
 /// The names in a list, whose brackets may hold commas.
