@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arm::ArmSpace;
 use crate::delta::ExchangeRecord;
-use crate::reward::RewardKind;
+use crate::reward::{RewardKind, Stage, StagedReward};
 use crate::segment::Segments;
 use crate::statistics::{ArmStatistics, StatisticsError};
 use crate::time::Window;
@@ -111,6 +111,23 @@ pub(crate) struct Life {
     /// Conversions, where there is a window.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(crate) delays: GroupedDelays,
+}
+
+impl Life {
+    /// Whether a decision has its reward, where rewards come whole.
+    pub(crate) fn has_claimed(&self, sequence: u64) -> bool {
+        let word = self.claimed.get((sequence / 64) as usize).copied().unwrap_or(0);
+        word >> (sequence % 64) & 1 == 1
+    }
+
+    /// Whether a decision has had this stage, or was taken back and will have none.
+    pub(crate) fn has_joined(&self, sequence: u64, stage: Stage) -> bool {
+        let found = self.outcomes.binary_search_by_key(&sequence, |&(sequence, _)| sequence);
+        found.is_ok_and(|found| {
+            let word = StagedReward::from_bits(self.outcomes[found].1);
+            word.has(stage) || word.stages().next().is_none()
+        })
+    }
 }
 
 /// What [`Bandit::restore`](crate::Bandit::restore) found.

@@ -113,11 +113,23 @@ fn outcomes_in_stages_are_forwarded_too_and_counted_exactly_once() {
         let (issued, sum) = sums(bandit);
         // Of a range of 2: 1.1 and 0.5.
         assert!(issued == 10 && (sum - 0.8).abs() < 1e-6, "{issued} {sum}");
+        assert_eq!(told(bandit).forwarded(), 0, "stages that have arrived need not wait for the cohort");
         bandit.advance_to(Timestamp::from_millis(9 * DAY)).unwrap();
     }
     exchange(&[&a, &b]);
-    assert_eq!(told(&b).forwarded(), 0);
     assert_eq!(statistics(&a), statistics(&b));
+    // One that was taken back waits for nothing either.
+    let sent = send(&a, 2, 2);
+    b.observe(&sent[0], Stage::Promised).unwrap();
+    a.cancel(&sent[0]).unwrap();
+    b.observe(&sent[1], Outcome::paid(60.0)).unwrap();
+    a.observe(&sent[1], Stage::Promised).unwrap();
+    let before = told(&a);
+    b.merge(&before).unwrap();
+    b.merge(&before).unwrap();
+    assert_eq!(told(&b).forwarded(), 1, "the payment has not arrived, though a promise has");
+    exchange(&[&a, &b]);
+    assert_eq!(told(&b).forwarded(), 0);
 }
 
 #[test]

@@ -175,7 +175,7 @@ impl Bandit {
                 true => merged.refused += 1,
             }
         }
-        exchange.outbox.retain(|waiting| !delta.has_settled(waiting.id));
+        exchange.outbox.retain(|waiting| !delta.has_settled(waiting));
         if merged.newer {
             self.expire_plans();
         }
@@ -318,16 +318,17 @@ impl Bandit {
 }
 
 impl Delta {
-    /// Whether the sender has counted or refused the reward of a decision for good.
-    fn has_settled(&self, id: DecisionId) -> bool {
+    /// Whether the sender has counted or refused what waits for good.
+    fn has_settled(&self, waiting: &Waiting) -> bool {
+        let id = waiting.id;
         let lives = self.counted.lives.iter();
         let issuer = (id.issuer.replica, id.issuer.incarnation);
         let mut lives = lives.filter(|life| (life.replica, life.incarnation) == issuer);
         match lives.clone().find(|life| life.cohort == id.cohort.get()) {
-            Some(life) => {
-                let word = life.claimed.get((id.sequence / 64) as usize).copied().unwrap_or(0);
-                word >> (id.sequence % 64) & 1 == 1
-            }
+            Some(life) => match waiting.forwarded.outcome {
+                Some(outcome) => life.has_joined(id.sequence, outcome.stage()),
+                None => life.has_claimed(id.sequence),
+            },
             // Its cohort is folded if that life goes on in later ones.
             None => lives.any(|life| life.cohort > id.cohort.get()) || self.is_over(id),
         }
