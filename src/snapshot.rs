@@ -55,6 +55,12 @@ pub(crate) struct Generation {
     pub(crate) places: Vec<PlaceRecord>,
 }
 
+impl Generation {
+    pub(crate) fn has_cells(&self) -> bool {
+        !self.cells.is_empty() || self.places.iter().any(|place| !place.cells.is_empty())
+    }
+}
+
 /// What the numbers of buckets and the counters of open cohorts mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct WaitingRecord {
@@ -267,7 +273,7 @@ pub enum RestoreError {
         /// The incarnation.
         incarnation: u64,
     },
-    /// It names no arms, or tells of no life.
+    /// It names no arms, or holds counters and tells of no life they could come from.
     Empty,
 }
 
@@ -324,7 +330,7 @@ impl fmt::Display for RestoreError {
             Self::Life { replica, incarnation } => {
                 write!(f, "the record of replica {replica} incarnation {incarnation:x} is impossible")
             }
-            Self::Empty => f.write_str("the snapshot names no arms or tells of no life"),
+            Self::Empty => f.write_str("the snapshot names no arms, or holds counters of no life"),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
-use tactful::bandit::{Recovered, ReplayError, RewardError, SelectError};
+use tactful::bandit::{Recovered, RewardError, SelectError};
 use tactful::journal::{Directory, JournalSettings, ReserveError, SyncWhen};
 use tactful::policy::Uniform;
 use tactful::reward::{RewardRule, Stage};
@@ -350,29 +350,4 @@ fn nothing_lost_when_a_busy_process_is_killed() {
         assert!(paid >= acknowledged.len() as f64 && paid <= issued as f64);
     }
     assert!(acknowledged.len() >= kills, "{} acknowledged", acknowledged.len());
-}
-
-#[test]
-fn a_fold_that_would_lose_the_events_of_a_vanished_name_is_refused() {
-    let folder = Folder::new("vanished");
-    let open = |channels: &[&str]| {
-        let arms = ArmSpace::builder().dimension("channel", channels.iter().copied()).build().unwrap();
-        let builder = Bandit::builder(arms, Segments::single()).policy(Uniform);
-        builder.open(Directory::open(&folder.0).unwrap(), settings()).unwrap()
-    };
-    let (bandit, _) = open(&["email", "letter"]);
-    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
-    for _ in 0..20 {
-        bandit.select(SEGMENT, &bandit.arms().all(), &mut rng).unwrap();
-    }
-    let before = statistics(&bandit);
-    bandit.flush().unwrap();
-    drop(bandit);
-    let (bandit, recovered) = open(&["email"]);
-    assert_eq!(recovered.vanished, before[1].issued());
-    let refused = bandit.compact();
-    assert!(matches!(refused, Err(ReplayError::Vanished { events }) if events == before[1].issued()));
-    bandit.flush().unwrap();
-    drop(bandit);
-    assert_eq!(statistics(&open(&["email", "letter"]).0), before, "the name is back, and all is there");
 }

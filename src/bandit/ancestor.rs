@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use crate::arm::{ArmId, ArmSpace};
 use crate::decision::fingerprint;
 use crate::segment::{SegmentId, Segments};
-use crate::snapshot::{Cells, Matching, Place};
+use crate::snapshot::{Matching, Place};
+use crate::statistics::ArmStatistics;
 
 use super::Bandit;
 use super::rewarding::SpaceError;
+
+/// Counters by segment and arm.
+pub(super) type Kept = BTreeMap<(SegmentId, ArmId), ArmStatistics>;
 
 /// The names of an earlier build, and where they lead today.
 #[derive(Debug)]
@@ -20,8 +24,8 @@ pub(super) struct Ancestor {
     pub(super) arm: Vec<Option<ArmId>>,
     /// Today's segment for each of then.
     pub(super) segment: Vec<Option<SegmentId>>,
-    /// Counters without an arm or segment today.
-    pub(super) cells: BTreeMap<Place, Cells>,
+    /// Counters without an arm or segment today. Of several ancestors with the same names, the first keeps them.
+    pub(super) cells: BTreeMap<Place, Kept>,
 }
 
 impl Ancestor {
@@ -48,6 +52,53 @@ impl Ancestor {
             .ok_or_else(|| SpaceError::Vanished { name: self.segments.segment(segment).to_string() })?;
         let now_arm = now_arm.ok_or_else(|| SpaceError::Vanished { name: self.arms.arm(arm).to_string() })?;
         Ok((now_segment, now_arm))
+    }
+}
+
+impl Bandit {
+    /// Whether these names are known.
+    #[cfg(feature = "journal")]
+    pub(super) fn has_met(&self, fingerprint: u64) -> bool {
+        self.fingerprint == fingerprint || self.ancestors.iter().any(|known| known.fingerprint == fingerprint)
+    }
+
+    /// Learns the names of another build, if they are new; where it stands among the ancestors, unless it is today's.
+    pub(super) fn meet(&mut self, ancestor: Ancestor) -> Option<usize> {
+        if ancestor.fingerprint == self.fingerprint {
+            return None;
+        }
+        let known = self.ancestors.iter().position(|known| known.fingerprint == ancestor.fingerprint);
+        known.or_else(|| {
+            self.ancestors.push(ancestor);
+            Some(self.ancestors.len() - 1)
+        })
+    }
+
+    /// Changes what is kept at a place of a segment and an arm, by the numbers of an ancestor, that have no name today.
+    /// False, and nothing has changed, where that leads to counters that cannot be.
+    pub(super) fn keep(
+        &mut self,
+        of: usize,
+        place: Place,
+        (segment, arm): (SegmentId, ArmId),
+        change: impl FnOnce(ArmStatistics) -> ArmStatistics,
+    ) -> bool {
+        let then = &self.ancestors[of];
+        let (segment_name, arm_name) = (then.segments.segment(segment), then.arms.arm(arm));
+        // An event may be told by the numbers of another build than the decision that it belongs to.
+        let keeper = self.ancestors.iter().enumerate().find_map(|(keeper, known)| {
+            let segment = known.segments.find(segment_name.levels()).ok()?;
+            Some((keeper, (segment, known.arms.find(arm_name.levels()).ok()?)))
+        });
+        let (keeper, at) = keeper.unwrap_or((of, (segment, arm)));
+        let before = self.ancestors[keeper].cells.get(&place).and_then(|kept| kept.get(&at)).copied();
+        match self.checked(place, change(before.unwrap_or_default())) {
+            Ok(after) => {
+                self.ancestors[keeper].cells.entry(place).or_default().insert(at, after);
+                true
+            }
+            Err(_) => false,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::decision::{Decision, DecisionId, Issuer};
+use crate::decision::{Decision, DecisionId, Issuer, Token};
 use crate::delta::{Delta, ExchangeError, ExchangeRecord, Forwarded, Merged, Sender};
 use crate::reward::Reward;
 use crate::snapshot::RestoreError;
@@ -266,6 +266,11 @@ impl Bandit {
         for delta in &record.peers {
             peers.known.insert(delta.sender, Arc::new(self.peer(delta)?));
         }
+        // One under a key that is not accepted any more is nobody's. Its names may be gone here, and known where it belongs.
+        let outbox = record.outbox.iter().filter_map(|forwarded| {
+            let id = Token::open(&forwarded.token, &self.keys).ok()?.id;
+            Some(Waiting { id, forwarded: forwarded.clone() })
+        });
         let published = Published::empty();
         drop(published.replace(Some(Arc::new(peers))));
         Ok(Some(Exchange {
@@ -273,22 +278,9 @@ impl Bandit {
             life: record.life.saturating_add(1),
             deltas: AtomicU64::new(0),
             heir: exchange.heir,
-            outbox: Outbox::new(Vec::new()),
+            outbox: Outbox::new(outbox.collect()),
             peers: published,
         }))
-    }
-
-    /// Puts back what waited to be forwarded, once the names of earlier builds are known again, by which it is told.
-    pub(super) fn resume_outbox(&mut self, record: Option<&ExchangeRecord>) {
-        // A token under a key that is not accepted any more, or of names that are gone, could be counted by nobody.
-        let waiting = record.iter().flat_map(|record| &record.outbox).filter_map(|forwarded| {
-            let id = self.parse(&forwarded.token).ok()?.id;
-            Some(Waiting { id, forwarded: forwarded.clone() })
-        });
-        let outbox = Outbox::new(waiting.collect());
-        if let Some(exchange) = &mut self.exchange {
-            exchange.outbox = outbox;
-        }
     }
 
     fn peer(&self, delta: &Delta) -> Result<Peer, RestoreError> {

@@ -8,7 +8,6 @@ use crate::decision::Decision;
 use crate::journal::{Compacted, Durable};
 use crate::journal::{DurableJournal, JournalError, Recorded, ReserveError, Reserved};
 use crate::reward::{Outcome, Reward};
-use crate::snapshot::RestoreError;
 use crate::statistics::Defaults;
 use crate::time::Timestamp;
 
@@ -100,8 +99,7 @@ impl Bandit {
     ///
     /// # Errors
     ///
-    /// [`ReplayError`]: damage in a file, a failing storage, or events of arms or segments that do not exist any more, which
-    /// the files keep and a snapshot would not.
+    /// [`ReplayError`]: damage in a file, or a failing storage.
     pub fn compact(&self) -> Result<Option<Compacted>, ReplayError> {
         let journal = self.journal().map_err(ReplayError::Journal)?;
         journal.rotate(self.now()).map_err(ReplayError::Journal)?;
@@ -112,11 +110,8 @@ impl Bandit {
             }
             let mut replay = Replay::new(&mut folded);
             files.replay(|names, entry| replay.take(names, entry))?;
-            let events = replay.finish().vanished;
-            if events > 0 {
-                return Err(ReplayError::Vanished { events });
-            }
-            folded.folded_snapshot(self).ok_or(ReplayError::Restore(RestoreError::Empty))
+            replay.finish();
+            Ok(folded.folded_snapshot(self))
         })
     }
 

@@ -6,6 +6,8 @@ mod exchange;
 #[cfg(feature = "journal")]
 mod journaling;
 mod knowing;
+#[cfg(feature = "journal")]
+mod nameless;
 mod observing;
 mod refreshing;
 #[cfg(feature = "journal")]

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use crate::arm::ArmId;
-use crate::decision::{Decision, DecisionId, fingerprint};
+use crate::decision::{Decision, DecisionId};
 use crate::delta::Sender;
 use crate::journal::{
     Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
@@ -21,6 +21,8 @@ use crate::time::Timestamp;
 
 use super::ancestor::Ancestor;
 use super::journaling::Journaling;
+use super::nameless::Nameless;
+use super::rewarding::SpaceError;
 use super::{Bandit, BanditBuilder, BuildError};
 
 /// What was found when a bandit was opened.
@@ -35,7 +37,8 @@ pub struct Recovered {
     pub decisions: u64,
     /// Outcomes and withdrawals likewise.
     pub outcomes: u64,
-    /// Events of arms or segments that do not exist any more.
+    /// Events of arms or segments that do not exist any more. They are counted by the names they had, and taken up again if
+    /// the name comes back.
     pub vanished: u64,
     /// Events that could not be counted: a second time, or too late for a window that is shorter now.
     pub refused: u64,
@@ -53,11 +56,6 @@ pub enum ReplayError {
     Restore(RestoreError),
     /// The settings cannot be.
     Build(BuildError),
-    /// The journal holds events of arms or segments that do not exist any more; folding would lose them.
-    Vanished {
-        /// How many.
-        events: u64,
-    },
     /// The journal holds rewards of another kind or range.
     RewardKind {
         /// The kind in the journal.
@@ -73,9 +71,6 @@ impl fmt::Display for ReplayError {
             Self::Journal(error) => error.fmt(f),
             Self::Restore(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
-            Self::Vanished { events } => {
-                write!(f, "{events} events are of arms or segments that do not exist any more")
-            }
             Self::RewardKind { journal, bandit } => {
                 write!(f, "the journal holds rewards {journal:?}, the bandit takes {bandit:?}")
             }
@@ -89,7 +84,7 @@ impl Error for ReplayError {
             Self::Journal(error) => Some(error),
             Self::Restore(error) => Some(error),
             Self::Build(error) => Some(error),
-            Self::RewardKind { .. } | Self::Vanished { .. } => None,
+            Self::RewardKind { .. } => None,
         }
     }
 }
@@ -102,10 +97,17 @@ impl From<JournalError> for ReplayError {
 
 /// What came of a decision.
 #[derive(Clone, Copy, Debug)]
-enum Came {
+pub(super) enum Came {
     Reward(Reward),
     Outcome(Outcome),
     Withdrawal,
+}
+
+/// What a decision had chosen, as it is known today.
+enum Chose {
+    Known(SegmentId, ArmId),
+    Nameless(Nameless),
+    Unknown,
 }
 
 /// A replay under way.
@@ -141,12 +143,10 @@ impl<'a> Replay<'a> {
             return Err(ReplayError::RewardKind { journal, bandit });
         }
         let space = names.fingerprint();
-        let known = self.bandit.ancestors.iter().any(|known| known.fingerprint == space);
-        if space != self.bandit.fingerprint && !known {
-            // Of the build that wrote the file: its tokens are about, and must find their arms of today.
+        if !self.bandit.has_met(space) {
+            // From here on tokens of that build are understood, too.
             let ancestor = Ancestor::new(names.arms(), names.segments(), self.bandit);
-            debug_assert_eq!(fingerprint(names.arms(), names.segments()), space);
-            self.bandit.ancestors.push(ancestor);
+            self.bandit.meet(ancestor);
         }
         match entry {
             Entry::Decision(decision) => {
@@ -196,67 +196,59 @@ impl<'a> Replay<'a> {
         if id.issuer.replica == self.bandit.issuer.replica {
             self.first.get_or_insert(id.issuer);
         }
-        let (segment, arm) = match self.locate(chosen) {
-            Some(now) => now,
-            None => {
-                self.recovered.vanished += 1;
-                return;
-            }
-        };
-        let bandit = &mut *self.bandit;
-        let counted = match &mut bandit.waiting {
-            None if id.cohort == CohortId::OPEN_ENDED => {
-                bandit.past.entry(id.issuer).or_insert_with(Cohort::new).note(id.sequence);
-                bandit.cells.issue(segment, arm).is_ok()
-            }
-            Some(waiting) if id.cohort != CohortId::OPEN_ENDED => {
-                waiting.past.insert(id.issuer);
-                if waiting.ledger.with(|state| state.find(id.issuer, id.cohort).is_none()) {
-                    let entry = Open::new(waiting.ledger.shape(), id.issuer, id.cohort, Cohort::new());
-                    let now = waiting.ledger.with(|state| state.now);
-                    waiting.ledger.absorb(now, vec![entry], Vec::new());
+        let counted = self.bandit.note(id)
+            && match self.locate(chosen) {
+                Chose::Known(segment, arm) => self.bandit.issue_noted(id, segment, arm),
+                Chose::Nameless(nameless) => {
+                    self.recovered.vanished += 1;
+                    self.bandit.issue_nameless(id, nameless)
                 }
-                waiting.ledger.with(|state| {
-                    state.find(id.issuer, id.cohort).is_some_and(|entry| {
-                        entry.cohort.note(id.sequence);
-                        entry.cells.issue(segment, arm).is_ok()
-                    })
-                })
-            }
-            _ => false,
-        };
+                Chose::Unknown => false,
+            };
         self.recovered.refused += u64::from(!counted);
     }
 
-    /// Today's numbers of what a decision had chosen.
-    fn locate(&self, chosen: Chosen) -> Option<(SegmentId, ArmId)> {
-        self.bandit.locate(chosen.space, chosen.segment, chosen.arm).ok()
+    /// What a decision had chosen, as it is known today.
+    fn locate(&self, Chosen { segment, arm, space }: Chosen) -> Chose {
+        match self.bandit.locate(space, segment, arm) {
+            Ok((segment, arm)) => Chose::Known(segment, arm),
+            Err(SpaceError::Unknown { .. }) => Chose::Unknown,
+            Err(SpaceError::Vanished { .. }) => {
+                let of = self.bandit.ancestors.iter().position(|known| known.fingerprint == space);
+                of.map_or(Chose::Unknown, |of| Chose::Nameless((of, (segment, arm))))
+            }
+        }
     }
 
     /// Counts what came of the decisions.
     fn settle(&mut self) {
         for (id, at, chosen, came) in std::mem::take(&mut self.outcomes) {
             self.recovered.outcomes += 1;
-            let Some((segment, arm)) = self.locate(chosen) else {
-                self.recovered.vanished += 1;
-                continue;
+            let counted = match self.locate(chosen) {
+                Chose::Unknown => false,
+                Chose::Nameless(nameless) => {
+                    self.recovered.vanished += 1;
+                    self.bandit.settle_nameless(id, at, nameless, came).is_ok()
+                }
+                Chose::Known(segment, arm) => {
+                    let bandit = &*self.bandit;
+                    let decision = Decision {
+                        id,
+                        segment,
+                        arm,
+                        // Of no use for a reward; the journal has it with the decision.
+                        units: 1,
+                        fingerprint: bandit.fingerprint,
+                        key: bandit.keys.current,
+                    };
+                    match came {
+                        Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),
+                        Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at).is_ok(),
+                        Came::Withdrawal => bandit.withdraw(&decision).is_ok(),
+                    }
+                }
             };
-            let bandit = &*self.bandit;
-            let decision = Decision {
-                id,
-                segment,
-                arm,
-                // Of no use for a reward; the journal has it with the decision.
-                units: 1,
-                fingerprint: bandit.fingerprint,
-                key: bandit.keys.current,
-            };
-            let told = match came {
-                Came::Reward(reward) => bandit.reward_at(&decision, reward, at),
-                Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at),
-                Came::Withdrawal => bandit.withdraw(&decision).map(drop),
-            };
-            self.recovered.refused += u64::from(told.is_err());
+            self.recovered.refused += u64::from(!counted);
         }
     }
 
@@ -349,14 +341,48 @@ impl BanditBuilder {
 }
 
 impl Bandit {
+    /// Takes note of the number of a decision; whether it can be.
+    fn note(&mut self, id: DecisionId) -> bool {
+        match &mut self.waiting {
+            None if id.cohort == CohortId::OPEN_ENDED => {
+                self.past.entry(id.issuer).or_insert_with(Cohort::new).note(id.sequence);
+                true
+            }
+            Some(waiting) if id.cohort != CohortId::OPEN_ENDED => {
+                waiting.past.insert(id.issuer);
+                if waiting.ledger.with(|state| state.find(id.issuer, id.cohort).is_none()) {
+                    let entry = Open::new(waiting.ledger.shape(), id.issuer, id.cohort, Cohort::new());
+                    let now = waiting.ledger.with(|state| state.now);
+                    waiting.ledger.absorb(now, vec![entry], Vec::new());
+                }
+                waiting.ledger.with(|state| {
+                    state.find(id.issuer, id.cohort).is_some_and(|entry| {
+                        entry.cohort.note(id.sequence);
+                        true
+                    })
+                })
+            }
+            _ => false,
+        }
+    }
+
+    /// Counts a decision that was noted; whether it could be.
+    fn issue_noted(&self, id: DecisionId, segment: SegmentId, arm: ArmId) -> bool {
+        let Some(waiting) = &self.waiting else { return self.cells.issue(segment, arm).is_ok() };
+        waiting.ledger.with(|state| {
+            let entry = state.find(id.issuer, id.cohort);
+            entry.is_some_and(|entry| entry.cells.issue(segment, arm).is_ok())
+        })
+    }
+
     /// What was folded, as a snapshot that goes on from the same lives: without that of the fold itself.
-    pub(super) fn folded_snapshot(&self, of: &Bandit) -> Option<Snapshot> {
+    pub(super) fn folded_snapshot(&self, of: &Bandit) -> Snapshot {
         let mut snapshot = self.snapshot();
         let own = (self.issuer.replica, self.issuer.incarnation);
         snapshot.lives.retain(|life| (life.replica, life.incarnation) != own);
         if let (Some(record), Some(exchange)) = (&mut snapshot.exchange, &of.exchange) {
             (record.sender, record.life) = (exchange.sender, exchange.life);
         }
-        (!snapshot.lives.is_empty()).then_some(snapshot)
+        snapshot
     }
 }

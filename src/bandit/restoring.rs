@@ -67,7 +67,6 @@ impl Bandit {
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
         self.take_over(estate);
         self.exchange = exchange;
-        self.resume_outbox(snapshot.exchange.as_deref());
         // Plans made before know nothing of this.
         self.book = self.empty_book();
         Ok(restored)
@@ -82,8 +81,11 @@ impl Bandit {
             return Err(RestoreError::RewardKind { snapshot: snapshot.reward, bandit: self.reward });
         }
         self.same_window(snapshot)?;
-        // Every snapshot tells of the life it was taken in; one without could be restored twice unnoticed.
-        if snapshot.lives.is_empty() || snapshot.generations.is_empty() {
+        // Where there is no window every counter is of some life; one without could be restored twice unnoticed.
+        let of_nobody = snapshot.waiting.is_none() && snapshot.lives.is_empty();
+        if snapshot.generations.is_empty()
+            || (of_nobody && snapshot.generations.iter().any(Generation::has_cells))
+        {
             return Err(RestoreError::Empty);
         }
         let lives = self.lives(snapshot)?;
@@ -126,10 +128,15 @@ impl Bandit {
             let begun = waiting.window().start_of(estate.now).as_millis();
             self.clock.fetch_max(begun, Ordering::Relaxed);
         }
-        for ancestor in estate.ancestors {
-            let known = self.ancestors.iter().any(|known| known.fingerprint == ancestor.fingerprint);
-            if ancestor.fingerprint != self.fingerprint && !(known && ancestor.cells.is_empty()) {
-                self.ancestors.push(ancestor);
+        for mut ancestor in estate.ancestors {
+            let cells = std::mem::take(&mut ancestor.cells);
+            // Today's own names lack nothing.
+            let Some(of) = self.meet(ancestor) else { continue };
+            for (place, kept) in cells {
+                for (at, statistics) in kept {
+                    // More than can be counted: what is there stays.
+                    self.keep(of, place, at, |before| before.plus(statistics));
+                }
             }
         }
     }
@@ -272,7 +279,8 @@ impl Bandit {
                 return Err(fault(StatisticsError::Inconsistent { statistics }));
             }
             let statistics = self.checked(place, statistics).map_err(fault)?;
-            match ancestor.translate(SegmentId::new(segment), ArmId::new(arm)) {
+            let at = (SegmentId::new(segment), ArmId::new(arm));
+            match ancestor.translate(at.0, at.1) {
                 _ if !seen.insert((segment, arm)) => return Err(RestoreError::Cell { segment, arm }),
                 Ok((now_segment, now_arm)) => {
                     let sum = counted.entry((place, now_segment, now_arm)).or_default();
@@ -280,7 +288,7 @@ impl Bandit {
                     *sum = self.checked(place, merged).map_err(fault)?;
                 }
                 Err(SpaceError::Vanished { .. }) => {
-                    ancestor.cells.entry(place).or_default().push((segment, arm, statistics));
+                    ancestor.cells.entry(place).or_default().insert(at, statistics);
                 }
                 Err(SpaceError::Unknown { .. }) => return Err(RestoreError::Cell { segment, arm }),
             }
@@ -289,7 +297,11 @@ impl Bandit {
     }
 
     /// Counters, if the cells at that place can hold them.
-    fn checked(&self, place: Place, statistics: ArmStatistics) -> Result<ArmStatistics, StatisticsError> {
+    pub(super) fn checked(
+        &self,
+        place: Place,
+        statistics: ArmStatistics,
+    ) -> Result<ArmStatistics, StatisticsError> {
         let statistics = statistics.checked()?;
         let impossible = match (place, &self.waiting) {
             (Place::Layer { .. }, _) => statistics.issued() != statistics.returned(),

@@ -10,6 +10,7 @@ use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, PlaceRecord
 use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults};
 
 use super::Bandit;
+use super::ancestor::Kept;
 use super::waiting::Waiting;
 
 impl Bandit {
@@ -83,9 +84,9 @@ impl Bandit {
 
     /// What arms and segments without a name today have left: of cohorts that have been closed since, with the default
     /// reward where nothing came, as for all others.
-    fn left(&self, cells: &BTreeMap<Place, Cells>, open: &BTreeSet<Place>) -> BTreeMap<Place, Cells> {
-        let mut left: BTreeMap<Place, BTreeMap<(u32, u32), ArmStatistics>> = BTreeMap::new();
-        for (&place, cells) in cells {
+    fn left(&self, kept: &BTreeMap<Place, Kept>, open: &BTreeSet<Place>) -> BTreeMap<Place, Cells> {
+        let mut left: BTreeMap<Place, Kept> = BTreeMap::new();
+        for (&place, kept) in kept {
             let (place, closed) = match place {
                 Place::Cohort { cohort, .. } if !open.contains(&place) => {
                     let bucket = CohortId::new(cohort).bucket();
@@ -94,15 +95,20 @@ impl Bandit {
                 _ => (place, false),
             };
             let counted = left.entry(place).or_default();
-            for &(segment, arm, statistics) in cells {
+            for (&at, &statistics) in kept {
                 let statistics = if closed { self.settled_unnamed(statistics) } else { statistics };
-                let sum = counted.entry((segment, arm)).or_default();
+                let sum = counted.entry(at).or_default();
                 // More than can be counted: what is there stays.
                 *sum = sum.merge(statistics).unwrap_or(*sum);
             }
         }
-        let flat = |((segment, arm), statistics)| (segment, arm, statistics);
-        left.into_iter().map(|(place, cells)| (place, cells.into_iter().map(flat).collect())).collect()
+        let left = left.into_iter().map(|(place, kept)| {
+            let mut cells = Cells::new();
+            kept.into_iter()
+                .for_each(|((segment, arm), statistics)| push(&mut cells, segment, arm, statistics));
+            (place, cells)
+        });
+        left.filter(|(_, cells)| !cells.is_empty()).collect()
     }
 
     /// The counters of an arm that has no name today, after its cohort has closed.

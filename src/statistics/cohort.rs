@@ -144,7 +144,7 @@ impl Cohort {
     }
 
     /// Joins a stage to what has come of a decision, which was issued; see `Outcomes`.
-    pub(super) fn join(
+    pub(crate) fn join(
         &self,
         sequence: u64,
         baseline: Baseline,
@@ -154,7 +154,7 @@ impl Cohort {
     }
 
     /// Takes a decision back, which was issued, unless something has come of it; whether this call did.
-    pub(super) fn withdraw(&self, sequence: u64) -> bool {
+    pub(crate) fn withdraw(&self, sequence: u64) -> bool {
         self.outcomes.withdraw(sequence)
     }
 

@@ -21,6 +21,8 @@ mod pending;
 mod radix;
 mod staged;
 mod table;
+#[cfg(feature = "journal")]
+mod unshared;
 
 pub use cohort::CohortId;
 

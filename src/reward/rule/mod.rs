@@ -7,6 +7,8 @@ pub use builder::{RewardRuleBuilder, RuleError};
 use std::error::Error;
 use std::fmt;
 
+#[cfg(feature = "journal")]
+use crate::arm::Arm;
 use crate::arm::{ArmSpace, NameError};
 
 use super::staged::{Baseline, Contribution};
@@ -148,9 +150,20 @@ impl RewardRule {
                 costs[arm.index()] += cost;
             }
         }
-        let (minimum, _) = self.kind.range();
-        let baseline = |cost: f64| Baseline { units: self.units(self.baseline - minimum) - self.units(cost) };
-        Ok(costs.into_iter().map(baseline).collect())
+        Ok(costs.into_iter().map(|cost| self.starting_from(cost)).collect())
+    }
+
+    /// What an arm of another build starts from: a level that the rule knows nothing of costs nothing.
+    #[cfg(feature = "journal")]
+    pub(crate) fn baseline_of(&self, arm: Arm<'_>) -> Baseline {
+        let costs = self.costs.iter().filter(|cost| {
+            arm.levels().any(|(dimension, level)| (dimension, level) == (&*cost.dimension, &*cost.level))
+        });
+        self.starting_from(costs.map(|cost| cost.cost).fold(0.0, |sum, cost| sum + cost))
+    }
+
+    fn starting_from(&self, cost: f64) -> Baseline {
+        Baseline { units: self.units(self.baseline - self.kind.range().0) - self.units(cost) }
     }
 
     /// What an outcome adds to the total of its decision when it arrives so many milliseconds after it.
