@@ -176,12 +176,6 @@ impl Window {
         time.as_secs_f64() * 1000.0 / self.bucket as f64
     }
 
-    /// The same with a bucket of grace more.
-    #[cfg(feature = "journal")]
-    pub(crate) fn with_a_bucket_more(self) -> Self {
-        Self { grace: self.grace + 1, ..self }
-    }
-
     /// Whether counters by the buckets of the other can be read by ours.
     pub(crate) fn fits(self, other: Self) -> bool {
         self.bucket == other.bucket

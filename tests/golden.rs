@@ -44,7 +44,9 @@ fn build(name: &str, replica: u16, incarnation: u64) -> Bandit {
     let builder = builder(replica, incarnation);
     match name {
         "plain" => builder,
-        "late" => builder.reward(RewardKind::Real { minimum: 0.0, maximum: 4.0 }).window(window()).heir(9),
+        "late" | "held" => {
+            builder.reward(RewardKind::Real { minimum: 0.0, maximum: 4.0 }).window(window()).heir(9)
+        }
         _ => builder.window(window()).stages(rule()),
     }
     .build()
@@ -55,6 +57,7 @@ fn build(name: &str, replica: u16, incarnation: u64) -> Bandit {
 fn lived(name: &str) -> Snapshot {
     let [here, there] = [3, 4].map(|replica| build(name, replica, u64::from(replica)));
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let exchanges = matches!(name, "late" | "held");
     for day in 0..6 {
         for (bandit, other) in [(&here, &there), (&there, &here)] {
             bandit.advance_to(Timestamp::from_millis(day * DAY)).unwrap();
@@ -68,13 +71,16 @@ fn lived(name: &str) -> Snapshot {
                     }
                     0..4 => bandit.reward(&decision, Reward::from(number > 0)).unwrap(),
                     4 => bandit.cancel(&decision).unwrap(),
-                    5 if name == "late" => other.reward(&decision, Reward::new(2.5)).unwrap(),
+                    // The build that wrote `late` refused what reached its issuer after the window; today's counts it.
+                    5 if exchanges && (day > 1 || std::ptr::eq(bandit, &there)) => {
+                        other.reward(&decision, Reward::new(2.5)).unwrap();
+                    }
                     _ => {}
                 }
             }
         }
     }
-    if name == "late" {
+    if exchanges {
         here.merge(&there.delta().unwrap()).unwrap();
     }
     here.snapshot()
@@ -92,10 +98,12 @@ fn statistics(bandit: &Bandit) -> Vec<ArmStatistics> {
 
 #[test]
 fn golden_snapshots_are_read_as_they_were_written() {
-    for name in ["plain", "late", "stages"] {
+    for name in ["plain", "late", "held", "stages"] {
         let snapshot = lived(name);
         let written = StoredSnapshot { covers: 7, snapshot }.to_bytes().unwrap();
-        if std::env::var_os("TACTFUL_WRITE_GOLDEN").is_some() {
+        // The same life as `held`, by a build that did not hold cohorts for what others had accepted.
+        let earlier = name == "late";
+        if !earlier && std::env::var_os("TACTFUL_WRITE_GOLDEN").is_some() {
             std::fs::create_dir_all(path(name).parent().unwrap()).unwrap();
             std::fs::write(path(name), &written).unwrap();
         }
@@ -111,6 +119,9 @@ fn golden_snapshots_are_read_as_they_were_written() {
             });
         assert_eq!(then, now, "{name}: read otherwise than it was written");
         assert!(then.iter().any(|arm| arm.returned() > 0));
-        assert!(written == golden, "{name}: today's build writes another format; give it a new number");
+        assert!(
+            earlier || written == golden,
+            "{name}: today's build writes another format; give it a new number"
+        );
     }
 }

@@ -237,6 +237,61 @@ fn what_waits_to_be_forwarded_outlasts_a_build_with_other_arms() {
     assert_eq!((sums(&a), sums(&b)), ((10, 1.0), (10, 1.0)));
 }
 
+#[test]
+fn nothing_lost_that_another_has_accepted_in_time() {
+    let at = |bandit: &Bandit, day| bandit.advance_to(Timestamp::from_millis(day * DAY)).unwrap();
+    let [a, b, c] = [1, 2, 3].map(|replica| process(replica, 1, None, true));
+    [&a, &b, &c].into_iter().for_each(|bandit| at(bandit, 10));
+    let sent = send(&a, 10, 1);
+    exchange(&[&a, &b, &c]);
+    // The window is open through day 13. What the others take then reaches the issuer days later.
+    [&b, &c].into_iter().for_each(|bandit| at(bandit, 13));
+    for (place, number) in [(&b, 0), (&b, 1), (&c, 1), (&c, 2)] {
+        place.reward(&place.parse(sent[number].token()).unwrap(), Reward::SUCCESS).unwrap();
+    }
+    [&a, &b, &c].into_iter().for_each(|bandit| at(bandit, 15));
+    let late = |bandit: &Bandit, number: usize| {
+        let told = bandit.reward(&bandit.parse(sent[number].token()).unwrap(), Reward::SUCCESS);
+        assert!(matches!(told, Err(RewardError::Late { .. })), "{told:?}");
+    };
+    // By then nobody takes any more, and nobody waits for what was not taken.
+    [&a, &b, &c].into_iter().for_each(|bandit| late(bandit, 3));
+    assert_eq!(told(&b).forwarded(), 2);
+    let from_b = told(&b);
+    assert_eq!(a.merge(&from_b).unwrap().counted, 2);
+    let again = a.merge(&from_b).unwrap();
+    assert_eq!((again.counted, again.refused), (0, 2));
+    let from_c = told(&c);
+    let merged = a.merge(&from_c).unwrap();
+    assert_eq!((merged.counted, merged.refused), (1, 1));
+    assert_eq!(sums(&a), (10, 3.0));
+    // All have told of a later time, so that the claims are gone: whatever comes now is refused.
+    let merged = a.merge(&from_c).unwrap();
+    assert_eq!((merged.counted, merged.refused), (0, 2));
+    assert_eq!(sums(&a), (10, 3.0));
+    exchange(&[&a, &b, &c]);
+    for bandit in [&a, &b, &c] {
+        assert_eq!(sums(bandit), (10, 3.0));
+        assert_eq!(told(bandit).forwarded(), 0);
+    }
+
+    // One that is never heard of again holds nothing up for ever: a window and its time of grace, as long again.
+    let sent = send(&a, 5, 2);
+    at(&b, 17);
+    for decision in &sent[..2] {
+        b.reward(&b.parse(decision.token()).unwrap(), Reward::SUCCESS).unwrap();
+    }
+    let kept = told(&b);
+    at(&a, 22);
+    assert_eq!(a.merge(&kept).unwrap().counted, 2);
+    let text = |bandit: &Bandit| serde_json::to_string(&told(bandit)).unwrap();
+    assert!(text(&a).contains(r#""cohort":16,"#));
+    at(&a, 23);
+    assert!(!text(&a).contains(r#""cohort":16,"#));
+    assert_eq!(a.merge(&kept).unwrap().refused, 2);
+    assert_eq!(sums(&a), (15, 5.0));
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Send(usize, u8),

@@ -152,6 +152,40 @@ fn a_reward_that_was_forwarded_waits_no_longer_than_the_life_it_belongs_to() {
 }
 
 #[test]
+fn nothing_lost_that_another_has_accepted_in_time_through_restarts_and_foldings() {
+    let folder = Folder::new("in-time");
+    let start = || open(builder(ALL, Some(3)).replica(1).replicated(), &folder);
+    let other = builder(ALL, Some(3)).replica(2).replicated().build().unwrap();
+    let bandit = start();
+    bandit.advance_to(day(10)).unwrap();
+    let sent = send(&bandit, 10, 1);
+    other.advance_to(day(12)).unwrap();
+    for decision in &sent[..3] {
+        other.reward(&other.parse(decision.token()).unwrap(), Reward::SUCCESS).unwrap();
+    }
+    // The window is over at home, the journal is folded, and the process started anew: it has heard of nobody.
+    bandit.advance_to(day(15)).unwrap();
+    send(&bandit, 1, 2);
+    bandit.compact().unwrap().unwrap();
+    bandit.flush().unwrap();
+    drop(bandit);
+    let bandit = start();
+    assert_eq!(bandit.merge(&told(&other)).unwrap().counted, 3);
+    let delta = told(&bandit);
+    for _ in 0..3 {
+        other.merge(&delta).unwrap();
+    }
+    assert_eq!(told(&other).forwarded(), 0, "it is durable where it belongs");
+    drop(bandit);
+    for life in 0..3 {
+        let bandit = start();
+        assert_eq!(sums(&bandit).2, 3.0, "life {life}");
+        assert_eq!(bandit.merge(&told(&other)).unwrap().counted, 0);
+        bandit.compact().unwrap().unwrap();
+    }
+}
+
+#[test]
 fn what_a_journal_would_not_know_after_a_restart_is_refused() {
     let folder = Folder::new("refused");
     let lost = builder(ALL, None).replica(2).heir(1).build().unwrap();

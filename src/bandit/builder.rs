@@ -220,6 +220,12 @@ impl BanditBuilder {
 
     /// Several processes serve one portfolio: each has a [number](BanditBuilder::replica) of its own, they exchange
     /// [deltas](Bandit::delta), and the rewards of another's decisions are accepted here and forwarded to it.
+    ///
+    /// With a [window](BanditBuilder::window), each process refuses what is late by its own time, and what it has accepted
+    /// in time is counted however late it reaches the issuer: that keeps the claims of a cohort whose time is over until
+    /// all from whom it has a delta have told of a later time, but not longer than window and grace once more. What comes
+    /// after that is refused and [reported](crate::delta::Merged::refused): of a process that was not heard of for so
+    /// long. So cohorts may take up memory for twice their time.
     #[must_use]
     pub fn replicated(mut self) -> Self {
         self.replicated = true;
@@ -398,7 +404,7 @@ impl BanditBuilder {
         let plain = waiting.is_none() && !self.replicated;
         let index = self.policy.as_index().filter(|_| plain);
         let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
-        Ok(Bandit {
+        let mut bandit = Bandit {
             clock: AtomicU64::new(0),
             #[cfg(feature = "journal")]
             journaling: None,
@@ -422,7 +428,9 @@ impl BanditBuilder {
             cadence: self.cadence,
             refresh: self.refresh,
             keys: self.keys,
-        })
+        };
+        bandit.hold(0);
+        Ok(bandit)
     }
 
     /// What becomes of decisions of which nothing comes.

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::decision::{Decision, DecisionId, Issuer, Token};
 use crate::delta::{Delta, ExchangeError, ExchangeRecord, Forwarded, Merged, Sender};
-use crate::reward::Reward;
+use crate::reward::{Outcome, Reward};
 use crate::snapshot::RestoreError;
 use crate::statistics::{CohortId, Outbox};
 use crate::sync::{Arc, AtomicU64, Ordering, Published};
+use crate::time::Timestamp;
 
 use super::restoring::Estate;
 use super::rewarding::RewardError;
@@ -134,6 +135,8 @@ impl Bandit {
         let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
         // The number before the counters: then the delta with the greater number holds all that others before it do.
         let number = exchange.deltas.fetch_add(1, Ordering::AcqRel);
+        // What was accepted before the time that the delta tells of is in it.
+        let counted = self.own_snapshot();
         let outbox = exchange.outbox.entries().into_iter().map(|waiting| waiting.forwarded);
         let delta = Delta {
             version: Delta::VERSION,
@@ -142,13 +145,13 @@ impl Bandit {
             heir: exchange.heir,
             adopted: exchange.peers().adopted.iter().copied().collect(),
             outbox: outbox.collect(),
-            counted: self.own_snapshot(),
+            counted,
         };
         if self.is_durable_so_far() { Ok(delta) } else { Err(ExchangeError::NotDurable) }
     }
 
     /// Takes in what another process tells: its counters, if they are newer than those known, and the rewards it
-    /// forwards of decisions that were made here, each counted once.
+    /// forwards of decisions that were made here, each counted once, as of the time at which they were accepted there.
     ///
     /// In any order, any number of times, from any thread. A delta of our own changes nothing.
     ///
@@ -176,6 +179,7 @@ impl Bandit {
             }
         }
         exchange.outbox.retain(|waiting| !delta.has_settled(waiting));
+        self.fold();
         if merged.newer {
             self.expire_plans();
         }
@@ -233,15 +237,67 @@ impl Bandit {
             }
             exchange.outbox.retain(|waiting| !self.knows(waiting.id));
         }
+        self.fold();
         self.expire_plans();
         Ok(())
     }
 
-    /// Counts what was forwarded.
+    /// Counts what was forwarded, as of the time at which it was accepted.
     fn deliver(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
         match forwarded.outcome {
-            Some(outcome) => self.observe(decision, outcome),
-            None => self.reward(decision, Reward::new(forwarded.reward)),
+            Some(outcome) => self.observe_as_of(decision, &outcome, Some(forwarded.at)),
+            None => self.reward_as_of(decision, Reward::new(forwarded.reward), Some(forwarded.at)),
+        }
+    }
+
+    /// Keeps what came of another's decision, now and unless its time is over, or at the time of a record. Says when.
+    pub(super) fn forward(
+        &self,
+        exchange: &Exchange,
+        decision: &Decision,
+        (reward, outcome): (f64, Option<Outcome>),
+        at: Option<Timestamp>,
+    ) -> Result<Timestamp, RewardError> {
+        let put = |at| {
+            let token = decision.token().to_string();
+            exchange.forward(decision, Forwarded { token, at, reward, outcome }).map(|()| at)
+        };
+        let waiting = match (at, &self.waiting) {
+            (Some(at), _) => return put(at),
+            (None, None) => return put(self.now()),
+            (None, Some(waiting)) => waiting,
+        };
+        let in_time = || {
+            let now = waiting.ledger.with(|state| state.now);
+            let over = waiting.ledger.is_over(decision.id.cohort, now);
+            if over { Err(waiting.late(decision.id)) } else { Ok(now) }
+        };
+        let at = put(waiting.window().not_after(self.now(), in_time()?))?;
+        // Asked again: a delta that tells of a later time must hold what was accepted before, for the issuer waits for no
+        // more. Who was stopped in between for so long is told that it was late, though it may still be counted.
+        in_time()?;
+        Ok(at)
+    }
+
+    /// The latest bucket of time that all others have told of.
+    pub(super) fn heard(&self) -> u32 {
+        let peers = self.peers();
+        peers.estates().map(|(_, estate)| estate.now).min().unwrap_or(0)
+    }
+
+    /// Holds cohorts after their time for rewards that another process has accepted before, as long again at most, and for
+    /// so many buckets more.
+    pub(super) fn hold(&mut self, more: u64) {
+        let exchanges = self.exchange.is_some();
+        if let Some(waiting) = &mut self.waiting {
+            waiting.ledger.hold(more + if exchanges { waiting.ledger.as_long_again() } else { 0 });
+        }
+    }
+
+    /// Folds the cohorts for whose rewards nobody need wait any longer.
+    pub(super) fn fold(&self) {
+        if let Some(waiting) = &self.waiting {
+            waiting.ledger.fold(self.heard());
         }
     }
 

@@ -134,9 +134,7 @@ impl Bandit {
             builder = builder.replicated();
         }
         if let Some(waiting) = &self.waiting {
-            // A record of a cohort that was about to close may stand in the next file.
-            builder =
-                builder.window(waiting.window().with_a_bucket_more()).delays_by(waiting.delays_by.clone());
+            builder = builder.window(waiting.window()).delays_by(waiting.delays_by.clone());
             builder = match waiting.defaults() {
                 Defaults::Alike(default) => {
                     let scaled = default.get() as f64 / crate::reward::Quantity::ONE as f64;
@@ -149,7 +147,11 @@ impl Bandit {
             };
         }
         match builder.build() {
-            Ok(bandit) => bandit,
+            Ok(mut bandit) => {
+                // A record of a cohort that was about to close may stand in the next file.
+                bandit.hold(1);
+                bandit
+            }
             Err(error) => unreachable!("the settings of a bandit that was built: {error}"),
         }
     }

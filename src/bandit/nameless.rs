@@ -3,7 +3,6 @@
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId};
-use crate::delta::Forwarded;
 use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::Place;
@@ -42,16 +41,21 @@ impl Bandit {
         }
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(id)) {
             // The process that it belongs to may have the name.
-            let forwarded = self.forwarded_nameless(id, told, (of, at), came);
-            return forwarded.map_or(Ok(()), |(decision, forwarded)| exchange.forward(&decision, forwarded));
+            let (fingerprint, key) = (self.ancestors[of].fingerprint, self.keys.current);
+            let decision = Decision { id, segment: at.0, arm: at.1, units: 1, fingerprint, key };
+            let told_of = match came {
+                Came::Reward(reward) => (reward.value(), None),
+                Came::Outcome(outcome) => (0.0, Some(outcome)),
+                Came::Withdrawal => return Err(RewardError::UnknownIssuer { id }),
+            };
+            return self.forward(exchange, &decision, told_of, Some(told)).map(drop);
         }
-        self.check_in_time(id, told)?;
         let change: Change = match came {
             Came::Withdrawal => {
-                self.claim_nameless(id)?;
+                self.claim_nameless(id, told)?;
                 Box::new(ArmStatistics::withdraw)
             }
-            Came::Reward(reward) => self.rewarded(id, reward)?,
+            Came::Reward(reward) => self.rewarded(id, told, reward)?,
             Came::Outcome(outcome) => self.joined(id, told, (of, at), &outcome)?,
         };
         match self.keep(of, place(id), at, change) {
@@ -60,29 +64,10 @@ impl Bandit {
         }
     }
 
-    /// What the process that has made a decision is told of it.
-    fn forwarded_nameless(
-        &self,
-        id: DecisionId,
-        told: Timestamp,
-        (of, (segment, arm)): Nameless,
-        came: Came,
-    ) -> Option<(Decision, Forwarded)> {
-        let (reward, outcome) = match came {
-            Came::Reward(reward) => (reward.value(), None),
-            Came::Outcome(outcome) => (0.0, Some(outcome)),
-            Came::Withdrawal => return None,
-        };
-        let (fingerprint, key) = (self.ancestors[of].fingerprint, self.keys.current);
-        let decision = Decision { id, segment, arm, units: 1, fingerprint, key };
-        let token = decision.token().to_string();
-        Some((decision, Forwarded { token, at: told, reward, outcome }))
-    }
-
     /// What a whole reward changes, once it has claimed its decision.
-    fn rewarded(&self, id: DecisionId, reward: Reward) -> Result<Change, RewardError> {
+    fn rewarded(&self, id: DecisionId, told: Timestamp, reward: Reward) -> Result<Change, RewardError> {
         let quantity = self.reward.quantity(reward).map_err(RewardError::Value)?;
-        self.claim_nameless(id)?;
+        self.claim_nameless(id, told)?;
         let default = self.waiting.as_ref().map(Waiting::defaults);
         Ok(match default {
             // Of yes-or-no outcomes that wait only those count that are not the default.
@@ -115,7 +100,7 @@ impl Bandit {
         let elapsed = told.as_millis().saturating_sub(made.as_millis());
         let contribution = rule.contribution(outcome, elapsed).map_err(RewardError::Outcome)?;
         let baseline = rule.baseline_of(self.ancestors[of].arms.arm(arm));
-        let joined = self.in_cohort(id, |cohort| cohort.join(id.sequence, baseline, contribution))?;
+        let joined = self.in_cohort(id, told, |cohort| cohort.join(id.sequence, baseline, contribution))?;
         let (first, joined) = joined.map_err(|unjoined| match unjoined {
             Unjoined::Duplicate(stage) => RewardError::DuplicateStage { id, stage },
             Unjoined::Withdrawn => RewardError::AlreadyRewarded { id },
@@ -128,29 +113,28 @@ impl Bandit {
     }
 
     /// Claims a decision, or takes it back where outcomes come in stages.
-    fn claim_nameless(&self, id: DecisionId) -> Result<(), RewardError> {
+    fn claim_nameless(&self, id: DecisionId, told: Timestamp) -> Result<(), RewardError> {
         if self.waiting.is_none() {
             return self.claim(id);
         }
         let staged = self.reward_rule().is_some();
-        let mine = self.in_cohort(id, |cohort| match staged {
+        let mine = self.in_cohort(id, told, |cohort| match staged {
             true => cohort.withdraw(id.sequence),
             false => cohort.claim(id.sequence).is_ok(),
         })?;
         if mine { Ok(()) } else { Err(RewardError::AlreadyRewarded { id }) }
     }
 
-    /// Uses the cohort of a decision, where there is a window.
-    fn in_cohort<T>(&self, id: DecisionId, using: impl FnOnce(&Cohort) -> T) -> Result<T, RewardError> {
+    /// Uses the cohort of a decision, where there is a window, unless its time was over when something came.
+    fn in_cohort<T>(
+        &self,
+        id: DecisionId,
+        told: Timestamp,
+        using: impl FnOnce(&Cohort) -> T,
+    ) -> Result<T, RewardError> {
         let waiting = self.waiting.as_ref().ok_or(RewardError::UnknownCohort { id })?;
-        waiting.ledger.with(|state| Ok(using(&waiting.find(state, self.issuer, id)?.cohort)))
-    }
-
-    /// Whether something that came at this time came before its decision's window and time of grace were over.
-    fn check_in_time(&self, id: DecisionId, told: Timestamp) -> Result<(), RewardError> {
-        let Some(waiting) = &self.waiting else { return Ok(()) };
-        let bucket = waiting.window().bucket_of(told).unwrap_or(u32::MAX);
-        if waiting.ledger.is_over(id.cohort, bucket) { Err(waiting.late(id)) } else { Ok(()) }
+        let now = waiting.bucket_of(told);
+        waiting.ledger.with(|state| Ok(using(&waiting.find(state, self.issuer, id, now)?.cohort)))
     }
 }
 

@@ -2,10 +2,9 @@
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Issuer};
-use crate::delta::Forwarded;
 use crate::reward::{Outcome, RewardRule};
 use crate::segment::SegmentId;
-use crate::statistics::{Refused, Unjoined, Unobserved};
+use crate::statistics::{Refused, State, Unjoined, Unobserved};
 use crate::sync::{AtomicU64, Ordering};
 use crate::time::Timestamp;
 
@@ -42,44 +41,52 @@ impl Bandit {
     /// the window and the time of grace, a decision that was taken back or of which this bandit knows nothing, a bandit
     /// without a rule.
     pub fn observe(&self, decision: &Decision, outcome: impl Into<Outcome>) -> Result<(), RewardError> {
-        let outcome = outcome.into();
-        let (waiting, stages, place_of) = self.admit_outcome(decision)?;
-        if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
-            stages.rule.contribution(&outcome, 0).map_err(RewardError::Outcome)?;
-            let token = decision.token().to_string();
-            let forwarded = Forwarded { token, at: self.now(), reward: 0.0, outcome: Some(outcome) };
-            let place = self.reserve()?;
-            exchange.forward(decision, forwarded)?;
-            if let Some(place) = place.taken() {
-                place.stage(self.now(), decision, &outcome);
-            }
-            return Ok(());
-        }
+        self.observe_as_of(decision, &outcome.into(), None)
+    }
+
+    /// The same for an outcome that came now, or to another process at an earlier time.
+    pub(super) fn observe_as_of(
+        &self,
+        decision: &Decision,
+        outcome: &Outcome,
+        at: Option<Timestamp>,
+    ) -> Result<(), RewardError> {
+        let admitted = self.admit_outcome(decision)?;
         let place = self.reserve()?;
-        let at =
-            waiting.observe(stages, self.issuer, (decision.id, place_of), &outcome, (self.now(), None))?;
+        let at = self.count_outcome(decision, outcome, admitted, at)?;
         if let Some(place) = place.taken() {
-            place.stage(at, decision, &outcome);
+            place.stage(at, decision, outcome);
         }
-        self.happened(place_of.0, place_of.1);
+        let (_, _, (segment, arm)) = admitted;
+        self.happened(segment, arm);
         Ok(())
     }
 
     /// The same for an outcome that came at an earlier time. Nothing is recorded.
-    #[cfg(feature = "journal")]
     pub(super) fn observe_at(
         &self,
         decision: &Decision,
         outcome: &Outcome,
         at: Timestamp,
     ) -> Result<(), RewardError> {
-        let (waiting, stages, place_of) = self.admit_outcome(decision)?;
+        let admitted = self.admit_outcome(decision)?;
+        self.count_outcome(decision, outcome, admitted, Some(at)).map(drop)
+    }
+
+    /// Counts an outcome that was admitted and says at what time.
+    fn count_outcome(
+        &self,
+        decision: &Decision,
+        outcome: &Outcome,
+        (waiting, stages, place_of): (&Waiting, &Stages, (SegmentId, ArmId)),
+        at: Option<Timestamp>,
+    ) -> Result<Timestamp, RewardError> {
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
-            let token = decision.token().to_string();
-            return exchange.forward(decision, Forwarded { token, at, reward: 0.0, outcome: Some(*outcome) });
+            stages.rule.contribution(outcome, 0).map_err(RewardError::Outcome)?;
+            return self.forward(exchange, decision, (0.0, Some(*outcome)), at);
         }
-        let bucket = waiting.window().bucket_of(at).unwrap_or(u32::MAX);
-        waiting.observe(stages, self.issuer, (decision.id, place_of), outcome, (at, Some(bucket))).map(drop)
+        let (now, bucket) = (at.unwrap_or_else(|| self.now()), at.map(|at| waiting.bucket_of(at)));
+        waiting.observe(stages, self.issuer, (decision.id, place_of), outcome, (now, bucket))
     }
 
     /// Finds where an outcome belongs, and the rule for it.
@@ -122,14 +129,11 @@ impl Waiting {
         let made = self.window().middle_of(id.cohort.bucket());
         self.ledger.with(|state| {
             let at = bucket.unwrap_or(state.now);
-            if bucket.is_some() && self.ledger.is_over(id.cohort, at) {
-                return Err(self.late(id));
-            }
             // The time told, unless the cohorts have not come that far: what is recorded must lead to the same again.
             let now = self.window().not_after(now, at);
             let elapsed = now.as_millis().saturating_sub(made.as_millis());
             let contribution = stages.rule.contribution(outcome, elapsed).map_err(RewardError::Outcome)?;
-            let entry = self.find(state, own, id)?;
+            let entry = self.find(state, own, id, at)?;
             let observed = entry.cells.observe((segment, arm), &entry.cohort, id.sequence, contribution);
             let (first, joined) = observed.map_err(|unobserved| match unobserved {
                 Unobserved::Refused(refused) => self.refusal(id, refused),
@@ -149,18 +153,18 @@ impl Waiting {
     /// Takes a decision back of which nothing has come.
     pub(super) fn withdraw_staged(
         &self,
+        state: &State,
         own: Issuer,
         id: DecisionId,
         place: (SegmentId, ArmId),
+        now: u32,
     ) -> Result<(), RewardError> {
-        self.ledger.with(|state| {
-            let entry = self.find(state, own, id)?;
-            match entry.cells.withdraw_staged(place, &entry.cohort, id.sequence) {
-                Ok(true) => Ok(()),
-                Ok(false) => Err(RewardError::AlreadyRewarded { id }),
-                Err(refused) => Err(self.refusal(id, refused)),
-            }
-        })
+        let entry = self.find(state, own, id, now)?;
+        match entry.cells.withdraw_staged(place, &entry.cohort, id.sequence) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(RewardError::AlreadyRewarded { id }),
+            Err(refused) => Err(self.refusal(id, refused)),
+        }
     }
 
     /// Why the cells of a cohort have refused a decision's reward.

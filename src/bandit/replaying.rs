@@ -244,7 +244,7 @@ impl<'a> Replay<'a> {
                     match came {
                         Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),
                         Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at).is_ok(),
-                        Came::Withdrawal => bandit.withdraw(&decision).is_ok(),
+                        Came::Withdrawal => bandit.withdraw(&decision, Some(at)).is_ok(),
                     }
                 }
             };
@@ -310,6 +310,8 @@ impl BanditBuilder {
     ) -> Result<(Bandit, Recovered), ReplayError> {
         let back_pressure = settings.has_back_pressure();
         let mut bandit = self.build().map_err(ReplayError::Build)?;
+        // A bucket longer than while it runs: records of a cohort that was about to close may come after the snapshot.
+        bandit.hold(1);
         let mut recovery = Recovery::begin(storage)?;
         let snapshot = recovery.snapshot().map(|snapshot| bandit.restore(snapshot)).transpose();
         let snapshot = snapshot.map_err(ReplayError::Restore)?;
@@ -322,6 +324,8 @@ impl BanditBuilder {
             torn: recovery.torn(),
             ..recovered
         };
+        bandit.hold(0);
+        bandit.fold();
         // Plans made meanwhile know nothing of what came after them.
         bandit.book = bandit.empty_book();
         let (arms, segments) = (bandit.arms.clone(), bandit.segments.clone());

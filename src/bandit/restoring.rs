@@ -67,6 +67,7 @@ impl Bandit {
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
         self.take_over(estate);
         self.exchange = exchange;
+        self.fold();
         // Plans made before know nothing of this.
         self.book = self.empty_book();
         Ok(restored)

@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId, Token, TokenError};
-use crate::delta::Forwarded;
 use crate::reward::{OutcomeError, Quantity, Reward, RewardValueError, Stage};
 use crate::segment::SegmentId;
 use crate::statistics::{ClaimError, Cohort, CohortId};
@@ -212,9 +211,20 @@ impl Bandit {
     ///
     /// [`RewardError`]: an inadmissible value, a second delivery, a decision this bandit knows nothing of.
     pub fn reward(&self, decision: &Decision, reward: Reward) -> Result<(), RewardError> {
+        self.reward_as_of(decision, reward, None)
+    }
+
+    /// The same for a reward that came now, or to another process at an earlier time.
+    #[inline]
+    pub(super) fn reward_as_of(
+        &self,
+        decision: &Decision,
+        reward: Reward,
+        at: Option<Timestamp>,
+    ) -> Result<(), RewardError> {
         let (quantity, place_of) = self.admit(decision, reward)?;
         let place = self.reserve()?;
-        let at = self.count_reward(decision, reward, quantity, place_of, None)?;
+        let at = self.count_reward(decision, reward, quantity, place_of, at)?;
         if let Some(place) = place.taken() {
             place.outcome(at, decision, reward);
         }
@@ -223,7 +233,6 @@ impl Bandit {
     }
 
     /// The same for a reward that came at an earlier time, which decides whether it was late. Nothing is recorded.
-    #[cfg(feature = "journal")]
     pub(super) fn reward_at(
         &self,
         decision: &Decision,
@@ -259,16 +268,13 @@ impl Bandit {
         (segment, arm): (SegmentId, ArmId),
         at: Option<Timestamp>,
     ) -> Result<Timestamp, RewardError> {
-        let now = at.unwrap_or_else(|| self.now());
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(decision.id)) {
-            let token = decision.token().to_string();
-            exchange
-                .forward(decision, Forwarded { token, at: now, reward: reward.value(), outcome: None })?;
-            return Ok(now);
+            return self.forward(exchange, decision, (reward.value(), None), at);
         }
+        let now = at.unwrap_or_else(|| self.now());
         match &self.waiting {
             Some(waiting) => {
-                let bucket = at.map(|at| waiting.window().bucket_of(at).unwrap_or(u32::MAX));
+                let bucket = at.map(|at| waiting.bucket_of(at));
                 let bucket = waiting.reward(self.issuer, decision.id, (segment, arm), quantity, bucket)?;
                 Ok(waiting.window().not_after(now, bucket))
             }

@@ -197,6 +197,11 @@ impl Waiting {
         })
     }
 
+    /// The bucket of a time that somebody else has told.
+    pub(super) fn bucket_of(&self, at: Timestamp) -> u32 {
+        self.window().bucket_of(at).unwrap_or(u32::MAX)
+    }
+
     pub(super) fn window(&self) -> Window {
         self.ledger.shape().window
     }
@@ -224,10 +229,7 @@ impl Waiting {
         }
         self.ledger.with(|state| {
             let now = at.unwrap_or(state.now);
-            if at.is_some() && self.ledger.is_over(id.cohort, now) {
-                return Err(self.late(id));
-            }
-            let entry = self.claim(state, own, id)?;
+            let entry = self.claim(state, own, id, now)?;
             let counted = entry.cells.reward(segment, arm, quantity);
             counted.map_err(|refused| self.refusal(id, refused))?;
             self.arrived(now, entry, (segment, arm), quantity != self.default_reward(arm));
@@ -252,19 +254,22 @@ impl Waiting {
         }
     }
 
-    /// Takes a decision back.
+    /// Takes a decision back, as of a bucket of time, and says which.
     pub(super) fn withdraw(
         &self,
         own: Issuer,
         id: DecisionId,
         (segment, arm): (SegmentId, ArmId),
-    ) -> Result<(), RewardError> {
-        if self.stages.is_some() {
-            return self.withdraw_staged(own, id, (segment, arm));
-        }
+        at: Option<u32>,
+    ) -> Result<u32, RewardError> {
         self.ledger.with(|state| {
-            let entry = self.claim(state, own, id)?;
-            entry.cells.withdraw(segment, arm).map_err(|refused| self.refusal(id, refused))
+            let now = at.unwrap_or(state.now);
+            if self.stages.is_some() {
+                return self.withdraw_staged(state, own, id, (segment, arm), now).map(|()| now);
+            }
+            let entry = self.claim(state, own, id, now)?;
+            entry.cells.withdraw(segment, arm).map_err(|refused| self.refusal(id, refused))?;
+            Ok(now)
         })
     }
 
@@ -274,8 +279,9 @@ impl Waiting {
         state: &'a State,
         own: Issuer,
         id: DecisionId,
+        now: u32,
     ) -> Result<&'a Arc<Entry>, RewardError> {
-        let entry = self.find(state, own, id)?;
+        let entry = self.find(state, own, id, now)?;
         entry.cohort.claim(id.sequence).map_err(|error| match error {
             ClaimError::NeverIssued => RewardError::NeverIssued { id },
             ClaimError::AlreadyClaimed => RewardError::AlreadyRewarded { id },
@@ -283,18 +289,23 @@ impl Waiting {
         Ok(entry)
     }
 
-    /// The cohort that has issued a decision.
+    /// The cohort that has issued a decision, unless its time was over at a bucket of time.
     pub(super) fn find<'a>(
         &self,
         state: &'a State,
         own: Issuer,
         id: DecisionId,
+        now: u32,
     ) -> Result<&'a Arc<Entry>, RewardError> {
         if id.issuer != own && !self.past.contains(&id.issuer) {
             return Err(RewardError::UnknownIssuer { id });
         }
         if id.cohort == CohortId::OPEN_ENDED {
             return Err(RewardError::UnknownCohort { id });
+        }
+        // Asked by time, since a cohort may be held for those who have accepted something in time.
+        if self.ledger.is_over(id.cohort, now) {
+            return Err(self.late(id));
         }
         match state.find(id.issuer, id.cohort) {
             Some(entry) if id.sequence < entry.cohort.issued() => Ok(entry),
@@ -335,7 +346,7 @@ impl Bandit {
         let bucket = window.bucket_of(now).ok_or(TimeError { now, window })?;
         // Relaxed: the number publishes nothing, the state of the ledger does.
         self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
-        if waiting.ledger.advance(bucket) {
+        if waiting.ledger.advance(bucket, self.heard()) {
             waiting.learn_delays();
             self.expire_plans();
         }
@@ -376,26 +387,31 @@ impl Bandit {
     /// [`RewardError`], as for a reward: nothing has changed.
     pub fn cancel(&self, decision: &Decision) -> Result<(), RewardError> {
         let place = self.reserve()?;
-        let (segment, arm) = self.withdraw(decision)?;
+        let (at, (segment, arm)) = self.withdraw(decision, None)?;
         if let Some(place) = place.taken() {
-            place.cancel(self.now(), decision);
+            place.cancel(at, decision);
         }
         self.happened(segment, arm);
         Ok(())
     }
 
-    /// Takes a decision back, unrecorded.
-    pub(super) fn withdraw(&self, decision: &Decision) -> Result<(SegmentId, ArmId), RewardError> {
+    /// Takes a decision back, unrecorded: now, or at the time of a record. Says when, and where it was counted.
+    pub(super) fn withdraw(
+        &self,
+        decision: &Decision,
+        at: Option<Timestamp>,
+    ) -> Result<(Timestamp, (SegmentId, ArmId)), RewardError> {
         let (segment, arm) =
             self.locate(decision.fingerprint, decision.segment, decision.arm).map_err(RewardError::Space)?;
-        match &self.waiting {
-            Some(waiting) => waiting.withdraw(self.issuer, decision.id, (segment, arm))?,
-            None => {
-                self.claim(decision.id)?;
-                self.cells.withdraw(segment, arm);
-            }
-        }
-        Ok((segment, arm))
+        let now = at.unwrap_or_else(|| self.now());
+        let Some(waiting) = &self.waiting else {
+            self.claim(decision.id)?;
+            self.cells.withdraw(segment, arm);
+            return Ok((now, (segment, arm)));
+        };
+        let bucket = at.map(|at| waiting.bucket_of(at));
+        let bucket = waiting.withdraw(self.issuer, decision.id, (segment, arm), bucket)?;
+        Ok((waiting.window().not_after(now, bucket), (segment, arm)))
     }
 
     /// Changes what is forgotten, from the next plans on: the counters have forgotten nothing.

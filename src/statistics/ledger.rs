@@ -4,6 +4,9 @@
 //! decisions to come, then with the cohorts whose time is over folded into the history, all at once, so that every reader
 //! sees each cohort in one place only. A cohort that somebody is still between two steps of stays among the open ones
 //! until the next time.
+//!
+//! With a cohort its claims go, and with them the proof of what has been counted. So where rewards come by way of others,
+//! who have accepted them in time, it is held until they all have told of a later time, or for so many buckets.
 
 use crate::reward::RewardKind;
 use crate::sync::{Arc, AtomicBool, Ordering, Published};
@@ -114,18 +117,30 @@ pub(crate) struct Ledger {
     shape: Shape,
     issuer: Issuer,
     state: Published<State>,
+    /// Buckets that a cohort is held for after its time, unless all others are known to be as far.
+    hold: u64,
 }
 
 impl Ledger {
     /// A ledger that begins with nothing.
     pub(crate) fn new(shape: Shape, issuer: Issuer) -> Self {
-        let ledger = Self { shape, issuer, state: Published::empty() };
+        let ledger = Self { shape, issuer, state: Published::empty(), hold: 0 };
         let state = State { now: 0, open: vec![ledger.entry(0)], history: Arc::default() };
         drop(ledger.state.replace(Some(Arc::new(state))));
         ledger
     }
 
-    /// Takes over cohorts and layers that others have left, whose bucket it is.
+    /// Holds cohorts for so many buckets after their time.
+    pub(crate) fn hold(&mut self, buckets: u64) {
+        self.hold = buckets;
+    }
+
+    /// As many buckets as a cohort's time has.
+    pub(crate) fn as_long_again(&self) -> u64 {
+        self.shape.window.delays() as u64 + self.shape.window.grace()
+    }
+
+    /// Takes over cohorts and layers that others have left, whose bucket it is; folds nothing.
     pub(crate) fn absorb(&mut self, now: u32, entries: Vec<Entry>, layers: Vec<Layer>) {
         let state = self.state();
         let mut open = state.open.clone();
@@ -134,7 +149,7 @@ impl Ledger {
         open.sort_by_key(|entry| (entry.id, entry.issuer == self.issuer, entry.issuer));
         let history = Arc::new(state.history.with(layers, state.now.max(now)));
         drop(self.state.replace(Some(Arc::new(State { now: state.now, open, history }))));
-        self.advance(now);
+        self.move_on(now);
     }
 
     pub(crate) fn shape(&self) -> &Shape {
@@ -159,8 +174,17 @@ impl Ledger {
         }
     }
 
-    /// Moves on to a bucket, unless it is there or further; whether it did.
-    pub(crate) fn advance(&self, now: u32) -> bool {
+    /// Moves on to a bucket, unless it is there or further; whether it did. All others have told of the bucket `heard`.
+    pub(crate) fn advance(&self, now: u32, heard: u32) -> bool {
+        let moved = self.move_on(now);
+        // Only now, when decisions go elsewhere: to seal the cohort that they go to would keep everybody from deciding.
+        if moved {
+            self.fold(heard);
+        }
+        moved
+    }
+
+    fn move_on(&self, now: u32) -> bool {
         let mut moved = false;
         while !moved {
             let loaded = self.state.load();
@@ -177,21 +201,20 @@ impl Ledger {
                 before.current().past.store(true, Ordering::Release);
             }
         }
-        // Only now, when decisions go elsewhere: to seal the cohort that they go to would keep everybody from deciding.
-        if moved {
-            self.fold();
-        }
         moved
     }
 
-    /// Folds the cohorts whose time is over into the history, all but those that somebody is still busy with.
-    fn fold(&self) {
+    /// Folds the cohorts whose time is over into the history, all but those that are held or that somebody is busy with.
+    pub(crate) fn fold(&self, heard: u32) {
         loop {
             let loaded = self.state.load();
             let Some(before) = loaded.as_ref() else { unreachable!("a ledger is made with a state") };
             let current = before.current();
-            let over =
-                |entry: &Arc<Entry>| !Arc::ptr_eq(entry, current) && self.is_over(entry.id, before.now);
+            let released = |end: u64| u64::from(heard) >= end || u64::from(before.now) >= end + self.hold;
+            let over = |entry: &Arc<Entry>| {
+                let over = self.is_over(entry.id, before.now) && released(self.end(entry.id));
+                over && !Arc::ptr_eq(entry, current)
+            };
             let (folded, open): (Vec<_>, Vec<_>) =
                 before.open.iter().cloned().partition(|entry| over(entry) && entry.cells.seal());
             if folded.is_empty() {
@@ -208,8 +231,12 @@ impl Ledger {
 
     /// Whether a cohort's time is over, the time of grace included.
     pub(crate) fn is_over(&self, id: CohortId, now: u32) -> bool {
-        let end = u64::from(id.bucket()) + self.shape.window.delays() as u64 + self.shape.window.grace();
-        u64::from(now) >= end
+        u64::from(now) >= self.end(id)
+    }
+
+    /// The first bucket after the time of a cohort.
+    fn end(&self, id: CohortId) -> u64 {
+        u64::from(id.bucket()) + self.as_long_again()
     }
 
     fn entry(&self, bucket: u32) -> Arc<Entry> {
