@@ -109,8 +109,11 @@ pub enum ExchangeError {
     },
     /// The counters are damaged or do not fit.
     Counted(RestoreError),
-    /// The bandit keeps a journal, which has no record of an adoption: what was adopted would be lost with the next start.
-    Journal,
+    /// The bandit keeps a journal, which could not take the adoption up: it would be lost with the next start.
+    Journal {
+        /// What it said.
+        reason: String,
+    },
     /// No delta of this replica was ever merged, or it was adopted before.
     UnknownReplica {
         /// The replica.
@@ -134,7 +137,7 @@ impl fmt::Display for ExchangeError {
                 write!(f, "delta version {version} is unknown, {} is known", Delta::VERSION)
             }
             Self::Counted(error) => error.fmt(f),
-            Self::Journal => f.write_str("the bandit keeps a journal, which has no record of an adoption"),
+            Self::Journal { reason } => write!(f, "the journal does not take the adoption up: {reason}"),
             Self::UnknownReplica { replica } => {
                 write!(f, "no delta of replica {replica} was ever merged, or it was adopted before")
             }

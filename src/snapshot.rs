@@ -53,6 +53,9 @@ pub(crate) struct Generation {
     /// The same where there is a window, by where they were counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) places: Vec<PlaceRecord>,
+    /// Of an earlier generation where there is a window: the last bucket in which decisions were made by its names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last: Option<u32>,
 }
 
 impl Generation {
@@ -191,8 +194,11 @@ pub enum RestoreError {
         /// How many.
         decisions: u64,
     },
-    /// The bandit keeps a journal, which would not know what was restored: it is lost with the next start.
-    Journal,
+    /// The bandit keeps a journal, which could not take the snapshot up: what was restored would be lost with the next start.
+    Journal {
+        /// What it said.
+        reason: String,
+    },
     /// The rewards of the snapshot are of another kind or range.
     RewardKind {
         /// The kind in the snapshot.
@@ -286,9 +292,7 @@ impl fmt::Display for RestoreError {
             Self::InUse { decisions } => {
                 write!(f, "the bandit has made {decisions} decisions; restore before the first")
             }
-            Self::Journal => {
-                f.write_str("the bandit keeps a journal, which would know nothing of the snapshot")
-            }
+            Self::Journal { reason } => write!(f, "the journal does not take the snapshot up: {reason}"),
             Self::RewardKind { snapshot, bandit } => {
                 write!(f, "the snapshot holds rewards {snapshot:?}, the bandit takes {bandit:?}")
             }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::bandit::RewardError;
 use tactful::delta::ExchangeError;
 use tactful::journal::{Directory, JournalSettings, SyncWhen};
 use tactful::policy::Uniform;
@@ -186,13 +187,141 @@ fn nothing_lost_that_another_has_accepted_in_time_through_restarts_and_foldings(
 }
 
 #[test]
-fn what_a_journal_would_not_know_after_a_restart_is_refused() {
-    let folder = Folder::new("refused");
+fn what_is_adopted_is_in_the_journal_before_it_is_counted() {
+    for window in [None, Some(3)] {
+        let folder = Folder::new(&format!("adopted-{window:?}"));
+        let start = || {
+            let builder = builder(ALL, window).replica(1).replicated();
+            let settings = JournalSettings::default().sync(SyncWhen::Never);
+            let (bandit, recovered) = builder.open(Directory::open(&folder.0).unwrap(), settings).unwrap();
+            assert_eq!(recovered.refused, 0);
+            bandit
+        };
+        let lost = builder(ALL, window).replica(2).heir(1).build().unwrap();
+        let third = builder(ALL, window).replica(3).replicated().build().unwrap();
+        let mut bandit = start();
+        for bandit in [&lost, &third, &bandit] {
+            bandit.advance_to(day(10)).unwrap();
+        }
+        let theirs = send(&lost, 20, 1);
+        let ours = send(&bandit, 10, 2);
+        bandit.reward(&ours[0], Reward::SUCCESS).unwrap();
+        for (number, decision) in theirs[..4].iter().enumerate() {
+            let place = if number == 0 { &lost } else { &bandit };
+            place.reward(&place.parse(decision.token()).unwrap(), Reward::SUCCESS).unwrap();
+        }
+        third.reward(&third.parse(theirs[4].token()).unwrap(), Reward::SUCCESS).unwrap();
+        bandit.merge(&told(&lost)).unwrap();
+        bandit.compact().unwrap().unwrap();
+        drop(bandit);
+        // What the lost one has told is known after a restart, too.
+        drop(lost);
+        bandit = start();
+        bandit.adopt(2).unwrap();
+        assert!(matches!(bandit.adopt(2), Err(ExchangeError::UnknownReplica { replica: 2 })));
+        assert_eq!((sums(&bandit).0, sums(&bandit).2), (30, 5.0));
+        // Killed without another word.
+        drop(bandit);
+        let bandit = start();
+        assert_eq!((sums(&bandit).0, sums(&bandit).2), (30, 5.0));
+        assert_eq!(bandit.merge(&told(&third)).unwrap().counted, 1);
+        let reward =
+            |number: usize| bandit.reward(&bandit.parse(theirs[number].token()).unwrap(), Reward::SUCCESS);
+        assert!((0..5).all(|number| matches!(reward(number), Err(RewardError::AlreadyRewarded { .. }))));
+        reward(5).unwrap();
+        for _ in 0..2 {
+            third.merge(&told(&bandit)).unwrap();
+            bandit.merge(&told(&third)).unwrap();
+        }
+        assert_eq!(statistics(&third), statistics(&bandit));
+        bandit.compact().unwrap().unwrap();
+        drop(bandit);
+        let (issued, _, paid) = sums(&start());
+        assert_eq!((issued, paid), (30, 7.0));
+    }
+}
+
+#[test]
+fn what_a_journal_cannot_take_up_is_not_adopted() {
+    let folder = Folder::new("broken");
     let lost = builder(ALL, None).replica(2).heir(1).build().unwrap();
     send(&lost, 10, 1);
     let mut bandit = open(builder(ALL, None).replica(1).replicated(), &folder);
-    assert_eq!(bandit.restore(&lost.snapshot()), Err(RestoreError::Journal));
     bandit.merge(&told(&lost)).unwrap();
-    assert_eq!(bandit.adopt(2), Err(ExchangeError::Journal));
-    assert_eq!(sums(&bandit), (10, 0, 0.0));
+    let unrelated = builder(ALL, None).replica(1).replicated().build().unwrap();
+    send(&unrelated, 3, 2);
+    std::fs::remove_dir_all(&folder.0).unwrap();
+    let before = bandit.snapshot();
+    assert!(matches!(bandit.adopt(2), Err(ExchangeError::Journal { .. })));
+    assert!(matches!(bandit.restore(&unrelated.snapshot()), Err(RestoreError::Journal { .. })));
+    assert_eq!(bandit.snapshot(), before);
+}
+
+#[test]
+fn a_snapshot_is_restored_into_a_bandit_with_a_journal() {
+    for window in [None, Some(3)] {
+        let folder = Folder::new(&format!("restored-{window:?}"));
+        let before = builder(ALL, window).build().unwrap();
+        before.advance_to(day(10)).unwrap();
+        let sent = send(&before, 20, 1);
+        before.reward(&sent[0], Reward::SUCCESS).unwrap();
+        let mut bandit = open(builder(ALL, window), &folder);
+        bandit.restore(&before.snapshot()).unwrap();
+        assert!(matches!(bandit.restore(&before.snapshot()), Err(RestoreError::InUse { .. })));
+        drop(bandit);
+        for life in 0..3 {
+            let bandit = open(builder(ALL, window), &folder);
+            assert_eq!((sums(&bandit).0, sums(&bandit).2), (20 + life, 1.0 + life as f64), "life {life}");
+            assert!(bandit.reward(&sent[0], Reward::SUCCESS).is_err());
+            send(&bandit, 1, life);
+            bandit.reward(&bandit.parse(sent[1 + life as usize].token()).unwrap(), Reward::SUCCESS).unwrap();
+            bandit.flush().unwrap();
+            if life == 1 {
+                bandit.compact().unwrap().unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn no_start_replays_what_the_one_before_has() {
+    let folder = Folder::new("tail");
+    let mut tail = 0;
+    for life in 0..6 {
+        let settings = JournalSettings::default().sync(SyncWhen::Never).back_pressure();
+        let storage = Directory::open(&folder.0).unwrap();
+        let (bandit, recovered) = builder(ALL, Some(3)).open(storage, settings).unwrap();
+        assert_eq!(recovered.decisions + recovered.outcomes, tail, "start {life}");
+        assert_eq!((sums(&bandit).0, sums(&bandit).1), (life * 40_000, life * 10_000));
+        // A long tail is in a snapshot by now. A short one is left as it is, and the next comes on top of it.
+        tail = if tail > 65_536 { 50_000 } else { tail + 50_000 };
+        for decision in &send(&bandit, 40_000, life)[..10_000] {
+            bandit.reward(decision, Reward::SUCCESS).unwrap();
+        }
+        bandit.flush().unwrap();
+    }
+}
+
+#[test]
+fn what_is_over_leaves_no_lives_and_no_names_behind() {
+    let folder = Folder::new("bounded");
+    for start in 0..80_u64 {
+        // Another build each time, with one name that stays.
+        let name = format!("campaign-{start}");
+        let bandit = open(builder(&["email", &name], Some(3)), &folder);
+        bandit.advance_to(day(start)).unwrap();
+        // Of every other campaign nothing is sent.
+        let all = bandit.arms().all();
+        let email = bandit.arms().eligible(|arm| arm.level("channel") == "email");
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(start);
+        for _ in 0..20 {
+            bandit.select(SEGMENT, if start % 2 == 0 { &all } else { &email }, &mut rng).unwrap();
+        }
+        bandit.compact().unwrap().unwrap();
+        let text = serde_json::to_string(&bandit.snapshot()).unwrap();
+        let (lives, builds) = (text.matches(r#""claimed""#).count(), text.matches(r#""dimensions""#).count());
+        assert!(lives <= 6, "{lives} lives at start {start}");
+        // Those with counters, and those whose tokens may still be about.
+        assert!(builds as u64 <= start / 2 + 8, "{builds} builds at start {start}");
+    }
 }

@@ -24,18 +24,21 @@ pub(super) struct Ancestor {
     pub(super) arm: Vec<Option<ArmId>>,
     /// Today's segment for each of then.
     pub(super) segment: Vec<Option<SegmentId>>,
+    /// The last bucket of time in which decisions were made by these names, where there is a window.
+    pub(super) last: u32,
     /// Counters without an arm or segment today. Of several ancestors with the same names, the first keeps them.
     pub(super) cells: BTreeMap<Place, Kept>,
 }
 
 impl Ancestor {
-    pub(super) fn new(arms: &ArmSpace, segments: &Segments, bandit: &Bandit) -> Self {
+    pub(super) fn new(arms: &ArmSpace, segments: &Segments, last: u32, bandit: &Bandit) -> Self {
         Self {
             fingerprint: fingerprint(arms, segments),
             arm: arms.iter().map(|arm| bandit.arms.find(arm.levels()).ok()).collect(),
             segment: segments.iter().map(|segment| bandit.segments.find(segment.levels()).ok()).collect(),
             arms: arms.clone(),
             segments: segments.clone(),
+            last,
             cells: BTreeMap::new(),
         }
     }
@@ -56,22 +59,28 @@ impl Ancestor {
 }
 
 impl Bandit {
-    /// Whether these names are known.
-    #[cfg(feature = "journal")]
-    pub(super) fn has_met(&self, fingerprint: u64) -> bool {
-        self.fingerprint == fingerprint || self.ancestors.iter().any(|known| known.fingerprint == fingerprint)
-    }
-
     /// Learns the names of another build, if they are new; where it stands among the ancestors, unless it is today's.
     pub(super) fn meet(&mut self, ancestor: Ancestor) -> Option<usize> {
         if ancestor.fingerprint == self.fingerprint {
             return None;
         }
         let known = self.ancestors.iter().position(|known| known.fingerprint == ancestor.fingerprint);
-        known.or_else(|| {
-            self.ancestors.push(ancestor);
-            Some(self.ancestors.len() - 1)
-        })
+        match known {
+            Some(known) => self.ancestors[known].last = self.ancestors[known].last.max(ancestor.last),
+            None => self.ancestors.push(ancestor),
+        }
+        known.or(Some(self.ancestors.len() - 1))
+    }
+
+    /// Notes that decisions were made by these names at a bucket of time; false if they are not known.
+    #[cfg(feature = "journal")]
+    pub(super) fn has_met(&mut self, fingerprint: u64, bucket: u32) -> bool {
+        let known = self.ancestors.iter_mut().find(|known| known.fingerprint == fingerprint);
+        let is_known = known.is_some();
+        if let Some(known) = known {
+            known.last = known.last.max(bucket);
+        }
+        is_known
     }
 
     /// Changes what is kept at a place of a segment and an arm, by the numbers of an ancestor, that have no name today.

@@ -82,6 +82,11 @@ impl Exchange {
         self.outbox.push(Waiting { id: decision.id, forwarded }).map_err(full)
     }
 
+    /// How many rewards wait.
+    pub(super) fn waiting(&self) -> u64 {
+        self.outbox.entries().len() as u64
+    }
+
     /// What a snapshot remembers.
     pub(super) fn record(&self) -> ExchangeRecord {
         let peers = self.peers();
@@ -190,18 +195,14 @@ impl Bandit {
     /// them: from now on its rewards are counted here.
     ///
     /// Whoever is gone must stay so. It has to have named this replica for its [heir](crate::BanditBuilder::heir), so
-    /// that there is exactly one.
+    /// that there is exactly one. With a journal, a snapshot with what was adopted is put up there first.
     ///
     /// # Errors
     ///
-    /// [`ExchangeError`]: a replica never heard of, or one that named another heir, or a bandit with a journal, which has
-    /// no record for it; nothing has changed.
+    /// [`ExchangeError`]: a replica never heard of, or one that named another heir, or a journal that could not take it up;
+    /// nothing has changed.
     pub fn adopt(&mut self, replica: u16) -> Result<(), ExchangeError> {
         let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
-        #[cfg(feature = "journal")]
-        if self.journaling.is_some() {
-            return Err(ExchangeError::Journal);
-        }
         let known = exchange.peers();
         let left: Vec<&Arc<Peer>> =
             known.known.values().filter(|peer| peer.delta.sender.replica == replica).collect();
@@ -219,6 +220,9 @@ impl Bandit {
             estates.push(estate);
         }
 
+        #[cfg(feature = "journal")]
+        self.store_adopted(replica)?;
+
         // From here on nothing can fail.
         exchange.update(|peers| {
             for peer in &left {
@@ -231,8 +235,8 @@ impl Bandit {
         if let Some(exchange) = &self.exchange {
             for waiting in exchange.outbox.entries().iter().filter(|waiting| self.knows(waiting.id)) {
                 if let Ok(decision) = self.parse(&waiting.forwarded.token) {
-                    // Refused means counted before, or too late: settled either way.
-                    let _ = self.deliver(&decision, &waiting.forwarded);
+                    // Refused means counted before, or too late: settled either way. The journal has it in the snapshot.
+                    let _ = self.deliver_unrecorded(&decision, &waiting.forwarded);
                 }
             }
             exchange.outbox.retain(|waiting| !self.knows(waiting.id));
@@ -240,6 +244,25 @@ impl Bandit {
         self.fold();
         self.expire_plans();
         Ok(())
+    }
+
+    /// Puts up a snapshot in the journal that holds what is about to be adopted.
+    #[cfg(feature = "journal")]
+    fn store_adopted(&self, replica: u16) -> Result<(), ExchangeError> {
+        if self.journaling.is_none() {
+            return Ok(());
+        }
+        let mut heir = self.copy().map_err(ExchangeError::Counted)?;
+        heir.adopt(replica)?;
+        self.store(&heir).map_err(|error| ExchangeError::Journal { reason: error.to_string() })
+    }
+
+    /// The same as below, unrecorded.
+    fn deliver_unrecorded(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+        match forwarded.outcome {
+            Some(outcome) => self.observe_at(decision, &outcome, forwarded.at),
+            None => self.reward_at(decision, Reward::new(forwarded.reward), forwarded.at),
+        }
     }
 
     /// Counts what was forwarded, as of the time at which it was accepted.

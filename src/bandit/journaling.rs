@@ -5,9 +5,11 @@
 
 use crate::arm::Eligibility;
 use crate::decision::Decision;
+use crate::delta::ExchangeRecord;
 use crate::journal::{Compacted, Durable};
 use crate::journal::{DurableJournal, JournalError, Recorded, ReserveError, Reserved};
 use crate::reward::{Outcome, Reward};
+use crate::snapshot::{RestoreError, Snapshot};
 use crate::statistics::Defaults;
 use crate::time::Timestamp;
 
@@ -111,8 +113,39 @@ impl Bandit {
             let mut replay = Replay::new(&mut folded);
             files.replay(|names, entry| replay.take(names, entry))?;
             replay.finish();
-            Ok(folded.folded_snapshot(self))
+            // What the others have told is in no journal, and what they need no longer is settled.
+            Ok(folded.to_be_stored(self.exchange_record()))
         })
+    }
+
+    /// Puts up a snapshot of another that is what this one is to become: all that was recorded until now is in it.
+    pub(super) fn store(&self, other: &Bandit) -> Result<(), JournalError> {
+        let Some(journaling) = &self.journaling else { return Ok(()) };
+        journaling.journal.rotate(self.now())?;
+        journaling.journal.store(other.to_be_stored(other.exchange_record()))
+    }
+
+    /// Lets the starts be told apart: of all lives the latest writes the latest file.
+    pub(super) fn number_lives_by_files(&mut self) {
+        if let (Some(exchange), Some(journaling)) = (&mut self.exchange, &self.journaling) {
+            // Snapshots number only the lives that were folded.
+            exchange.life = exchange.life.max(journaling.journal.file());
+        }
+    }
+
+    /// A copy with all that is known, to try out what cannot be taken back.
+    pub(super) fn copy(&self) -> Result<Bandit, RestoreError> {
+        let mut copy = self.blank();
+        copy.restore(&self.snapshot())?;
+        Ok(copy)
+    }
+
+    /// A snapshot for the journal, without the life that it is made in: nothing was decided in that.
+    fn to_be_stored(&self, exchange: Option<ExchangeRecord>) -> Snapshot {
+        let mut snapshot = Snapshot { exchange: exchange.map(Box::new), ..self.own_snapshot() };
+        let own = (self.issuer.replica, self.issuer.incarnation);
+        snapshot.lives.retain(|life| (life.replica, life.incarnation) != own);
+        snapshot
     }
 
     /// Whether all that was recorded until now is durable, if need be by flushing it. True without a journal.
@@ -122,7 +155,7 @@ impl Bandit {
     }
 
     /// A bandit with the same names and settings that knows nothing, to fold a journal in.
-    fn blank(&self) -> Bandit {
+    pub(super) fn blank(&self) -> Bandit {
         let mut builder = Bandit::builder(self.arms.clone(), self.segments.clone()).reward(self.reward);
         builder = builder.policy(crate::policy::Uniform).replica(self.issuer.replica);
         let mut keys = self.keys.clone();

@@ -15,7 +15,7 @@ use crate::journal::{
 };
 use crate::reward::{Outcome, Reward, RewardKind, Stage};
 use crate::segment::SegmentId;
-use crate::snapshot::{RestoreError, Restored, Snapshot};
+use crate::snapshot::{RestoreError, Restored};
 use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
 use crate::time::Timestamp;
 
@@ -24,6 +24,9 @@ use super::journaling::Journaling;
 use super::nameless::Nameless;
 use super::rewarding::SpaceError;
 use super::{Bandit, BanditBuilder, BuildError};
+
+/// Records beyond which a start puts up a snapshot of what it has replayed.
+const LONG_TAIL: u64 = 1 << 16;
 
 /// What was found when a bandit was opened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -143,10 +146,16 @@ impl<'a> Replay<'a> {
             return Err(ReplayError::RewardKind { journal, bandit });
         }
         let space = names.fingerprint();
-        if !self.bandit.has_met(space) {
-            // From here on tokens of that build are understood, too.
-            let ancestor = Ancestor::new(names.arms(), names.segments(), self.bandit);
-            self.bandit.meet(ancestor);
+        if space != self.bandit.fingerprint {
+            let made = match &entry {
+                Entry::Decision(decision) => decision.id.cohort.bucket(),
+                _ => 0,
+            };
+            if !self.bandit.has_met(space, made) {
+                // From here on tokens of that build are understood, too.
+                let ancestor = Ancestor::new(names.arms(), names.segments(), made, self.bandit);
+                self.bandit.meet(ancestor);
+            }
         }
         match entry {
             Entry::Decision(decision) => {
@@ -271,7 +280,9 @@ impl BanditBuilder {
     /// Builds the bandit with a journal in this storage: takes up what an earlier life has left there, the newest valid
     /// snapshot and the journal since, and records from now on every decision, reward and withdrawal.
     ///
-    /// A torn end of the last file is cut off and reported. Decisions of the lives before can be rewarded.
+    /// A torn end of the last file is cut off and reported. Decisions of the lives before can be rewarded. What was replayed
+    /// is put up as a snapshot if it was more than 65,536 records of which none was refused, so that a process which never
+    /// lives long enough to [compact](Bandit::compact) starts no slower each time.
     ///
     /// # Errors
     ///
@@ -324,8 +335,6 @@ impl BanditBuilder {
             torn: recovery.torn(),
             ..recovered
         };
-        bandit.hold(0);
-        bandit.fold();
         // Plans made meanwhile know nothing of what came after them.
         bandit.book = bandit.empty_book();
         let (arms, segments) = (bandit.arms.clone(), bandit.segments.clone());
@@ -335,11 +344,14 @@ impl BanditBuilder {
             bandit.reward,
             settings,
         )?;
-        if let Some(exchange) = &mut bandit.exchange {
-            // Of all lives the latest writes the latest file; snapshots number only those that were folded.
-            exchange.life = exchange.life.max(journal.file());
-        }
         bandit.journaling = Some(Journaling { journal, back_pressure });
+        bandit.number_lives_by_files();
+        // So that no start replays what the one before has: a process may be killed time and again before it compacts.
+        if recovered.decisions + recovered.outcomes > LONG_TAIL && recovered.refused == 0 {
+            bandit.store(&bandit)?;
+        }
+        bandit.hold(0);
+        bandit.fold();
         Ok((bandit, recovered))
     }
 }
@@ -377,16 +389,5 @@ impl Bandit {
             let entry = state.find(id.issuer, id.cohort);
             entry.is_some_and(|entry| entry.cells.issue(segment, arm).is_ok())
         })
-    }
-
-    /// What was folded, as a snapshot that goes on from the same lives: without that of the fold itself.
-    pub(super) fn folded_snapshot(&self, of: &Bandit) -> Snapshot {
-        let mut snapshot = self.snapshot();
-        let own = (self.issuer.replica, self.issuer.incarnation);
-        snapshot.lives.retain(|life| (life.replica, life.incarnation) != own);
-        if let (Some(record), Some(exchange)) = (&mut snapshot.exchange, &of.exchange) {
-            (record.sender, record.life) = (exchange.sender, exchange.life);
-        }
-        snapshot
     }
 }

@@ -12,6 +12,7 @@ use crate::sync::Ordering;
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
+use super::exchange::Exchange;
 use super::rewarding::SpaceError;
 use super::waiting::{Groups, Waiting};
 
@@ -39,22 +40,25 @@ pub(super) struct Estate {
 impl Bandit {
     /// Takes over what a snapshot has learnt, by the names of arms and segments, and reports how they matched.
     ///
-    /// Tokens of the lives it tells of can then be rewarded here, once. For a bandit that has made no decision yet.
+    /// Tokens of the lives it tells of can then be rewarded here, once. For a bandit that has made no decision yet and has
+    /// accepted no reward for another process. With a journal, the snapshot is put up there first.
     ///
     /// # Errors
     ///
     /// [`RestoreError`] says what does not fit; the bandit is then as it was.
     pub fn restore(&mut self, snapshot: &Snapshot) -> Result<Restored, RestoreError> {
-        #[cfg(feature = "journal")]
-        if self.journaling.is_some() {
-            return Err(RestoreError::Journal);
-        }
         let decisions = self.decisions();
         if decisions > 0 {
             return Err(RestoreError::InUse { decisions });
         }
         let estate = self.read_estate(snapshot)?;
         let exchange = self.resumed(snapshot.exchange.as_deref())?;
+        #[cfg(feature = "journal")]
+        if self.journaling.is_some() {
+            let mut restored = self.blank();
+            restored.restore(snapshot)?;
+            self.store(&restored).map_err(|error| RestoreError::Journal { reason: error.to_string() })?;
+        }
 
         // From here on nothing can fail.
         let (latest, ancestor) = (&snapshot.generations[0], &estate.ancestors[0]);
@@ -67,6 +71,8 @@ impl Bandit {
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
         self.take_over(estate);
         self.exchange = exchange;
+        #[cfg(feature = "journal")]
+        self.number_lives_by_files();
         self.fold();
         // Plans made before know nothing of this.
         self.book = self.empty_book();
@@ -92,11 +98,11 @@ impl Bandit {
         let lives = self.lives(snapshot)?;
         let mut counted = Counted::new();
         let mut ancestors: Vec<Ancestor> = Vec::new();
+        let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
         for generation in &snapshot.generations {
-            ancestors.push(self.inherit(generation, &lives, &mut counted)?);
+            ancestors.push(self.inherit(generation, now, &lives, &mut counted)?);
         }
         self.same_baselines(snapshot, &ancestors[0])?;
-        let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
         let issuers: BTreeSet<Issuer> = lives.keys().map(|&(issuer, _)| issuer).collect();
         let mut estate = Estate { now, ancestors, issuers, ..Estate::default() };
         match &self.waiting {
@@ -144,13 +150,17 @@ impl Bandit {
 
     /// Decisions made or taken over so far.
     fn decisions(&self) -> u64 {
+        // Those of others whose rewards wait here are not to be forgotten either.
+        let others = self.exchange.as_ref().map_or(0, Exchange::waiting);
         let Some(waiting) = &self.waiting else {
-            return self.cohort.issued() + self.past.values().map(|past| past.issued().max(1)).sum::<u64>();
+            let past = self.past.values().map(|past| past.issued().max(1));
+            return others + self.cohort.issued() + past.sum::<u64>();
         };
-        waiting.ledger.with(|state| {
-            let open = state.open.iter().map(|entry| entry.cohort.issued());
-            open.sum::<u64>() + state.history.layers().len() as u64 + waiting.past.len() as u64
-        })
+        others
+            + waiting.ledger.with(|state| {
+                let open = state.open.iter().map(|entry| entry.cohort.issued());
+                open.sum::<u64>() + state.history.layers().len() as u64 + waiting.past.len() as u64
+            })
     }
 
     /// Whether buckets and default rewards mean the same there and here.
@@ -249,10 +259,12 @@ impl Bandit {
     fn inherit(
         &self,
         generation: &Generation,
+        now: u32,
         lives: &Lives,
         counted: &mut Counted,
     ) -> Result<Ancestor, RestoreError> {
-        let mut ancestor = Ancestor::new(&generation.arms, &generation.segments, self);
+        let last = generation.last.unwrap_or(now);
+        let mut ancestor = Ancestor::new(&generation.arms, &generation.segments, last, self);
         let mut places = BTreeSet::new();
         let endless = (Place::Endless, &generation.cells);
         let others = generation.places.iter().map(|record| (record.place, &record.cells));

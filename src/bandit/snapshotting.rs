@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arm::{ArmId, ArmSpace};
 use crate::decision::Issuer;
+use crate::delta::ExchangeRecord;
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, PlaceRecord, Snapshot, WaitingRecord};
 use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults};
 
 use super::Bandit;
-use super::ancestor::Kept;
+use super::ancestor::{Ancestor, Kept};
+use super::exchange::Exchange;
 use super::waiting::Waiting;
 
 impl Bandit {
@@ -22,8 +24,11 @@ impl Bandit {
     /// so that it stays the least reward. Take the last snapshot of a life after its last reward.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        let exchange = self.exchange.as_ref().map(|exchange| Box::new(exchange.record()));
-        Snapshot { exchange, ..self.own_snapshot() }
+        Snapshot { exchange: self.exchange_record().map(Box::new), ..self.own_snapshot() }
+    }
+
+    pub(super) fn exchange_record(&self) -> Option<ExchangeRecord> {
+        self.exchange.as_ref().map(Exchange::record)
     }
 
     /// What this process has counted itself.
@@ -69,9 +74,12 @@ impl Bandit {
         }
         let today = generation(&self.arms, &self.segments, cells);
         let open = open_places(&lives);
-        let earlier = self.ancestors.iter();
-        let earlier =
-            earlier.map(|then| generation(&then.arms, &then.segments, self.left(&then.cells, &open)));
+        let earlier = self.ancestors.iter().filter_map(|then| {
+            let left = self.left(&then.cells, &open);
+            let last = self.waiting.is_some().then_some(then.last);
+            let told_of = !left.is_empty() || self.may_be_meant(then);
+            told_of.then(|| Generation { last, ..generation(&then.arms, &then.segments, left) })
+        });
         Snapshot {
             version: Snapshot::VERSION,
             reward: self.reward,
@@ -80,6 +88,15 @@ impl Bandit {
             generations: std::iter::once(today).chain(earlier).collect(),
             lives,
         }
+    }
+
+    /// Whether something may still come of decisions that were made by these names.
+    fn may_be_meant(&self, then: &Ancestor) -> bool {
+        self.waiting.as_ref().is_none_or(|waiting| {
+            // Held for others, and in the journal's next file: as long again, and a bucket.
+            let end = u64::from(then.last) + 2 * waiting.ledger.as_long_again() + 1;
+            u64::from(waiting.ledger.with(|state| state.now)) <= end
+        })
     }
 
     /// What arms and segments without a name today have left: of cohorts that have been closed since, with the default
@@ -147,7 +164,13 @@ fn push(cells: &mut Cells, segment: SegmentId, arm: ArmId, statistics: ArmStatis
 fn generation(arms: &ArmSpace, segments: &Segments, mut cells: BTreeMap<Place, Cells>) -> Generation {
     let endless = cells.remove(&Place::Endless).unwrap_or_default();
     let places = cells.into_iter().map(|(place, cells)| PlaceRecord { place, cells });
-    Generation { arms: arms.clone(), segments: segments.clone(), cells: endless, places: places.collect() }
+    Generation {
+        arms: arms.clone(),
+        segments: segments.clone(),
+        cells: endless,
+        places: places.collect(),
+        last: None,
+    }
 }
 
 fn life(issuer: Issuer, cohort: CohortId, numbers: &Cohort) -> Life {

@@ -76,20 +76,42 @@ impl DurableJournal {
         }
         let folded = numbers.end - numbers.start;
         let snapshot = fold(before.map(|stored| stored.snapshot), ClosedFiles { storage, numbers })?;
-        stored::write(storage, &StoredSnapshot { covers, snapshot })?;
+        let removed = self.put_up(StoredSnapshot { covers, snapshot }, listing, older)?;
+        Ok(Some(Compacted { folded, removed }))
+    }
 
+    /// Puts up a snapshot of all that was recorded in files below the present one, made otherwise than by folding them.
+    /// Nobody may be at a compaction meanwhile.
+    pub(crate) fn store(&self, snapshot: Snapshot) -> Result<(), JournalError> {
+        let covers = self.file();
+        let listing = files::list(&*self.storage)?;
+        let below: Vec<u64> = listing.snapshots.iter().copied().filter(|&other| other < covers).collect();
+        let (before, _) = stored::newest(&*self.storage, &below)?;
+        let older = before.map(|stored| stored.covers);
+        self.put_up(StoredSnapshot { covers, snapshot }, listing, older).map(drop)
+    }
+
+    /// Writes a snapshot and removes what it and the older one make superfluous.
+    fn put_up(
+        &self,
+        stored: StoredSnapshot,
+        listing: files::Listing,
+        older: Option<u64>,
+    ) -> Result<Vec<String>, JournalError> {
+        let storage = &*self.storage;
+        stored::write(storage, &stored)?;
         let snapshots =
-            listing.snapshots.into_iter().filter(|&other| other != covers && Some(other) != older);
+            listing.snapshots.into_iter().filter(|&other| other != stored.covers && Some(other) != older);
         let journals =
             listing.journals.into_iter().filter(|&number| older.is_some_and(|older| number < older));
         let removed: Vec<String> =
             snapshots.map(files::snapshot).chain(journals.map(files::journal)).collect();
         for name in &removed {
-            storage.remove(name).map_err(JournalError::from)?;
+            storage.remove(name)?;
         }
         if !removed.is_empty() {
-            storage.sync_directory().map_err(JournalError::from)?;
+            storage.sync_directory()?;
         }
-        Ok(Some(Compacted { folded, removed }))
+        Ok(removed)
     }
 }
