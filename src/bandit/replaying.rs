@@ -13,7 +13,7 @@ use crate::delta::Sender;
 use crate::journal::{
     Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
 };
-use crate::reward::{Outcome, Reward, RewardKind, Stage};
+use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{RestoreError, Restored};
 use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
@@ -179,12 +179,7 @@ impl<'a> Replay<'a> {
             }
             Entry::Stage(stage) => {
                 self.latest = self.latest.max(stage.at);
-                let number = u8::try_from(stage.stage).ok().and_then(Stage::from_number);
-                let outcome = number.map(|number| match number {
-                    Stage::Paid if stage.value >= 0.0 => Outcome::paid(stage.value),
-                    _ => Outcome::new(number),
-                });
-                match outcome {
+                match stage.outcome() {
                     Some(outcome) => {
                         self.outcomes.push((stage.id, stage.at, stage.chosen, Came::Outcome(outcome)));
                     }

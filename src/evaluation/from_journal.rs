@@ -6,9 +6,11 @@ use std::error::Error;
 use std::fmt;
 use std::io::BufRead;
 
+use crate::arm::NameError;
 use crate::decision::DecisionId;
-use crate::journal::{Entry, JournalError, JournalReader, Torn};
-use crate::reward::Reward;
+use crate::journal::{Entry, JournalError, JournalReader, LoggedStage, Torn};
+use crate::reward::{Baseline, Reward, RewardKind, RewardRule, StagedReward};
+use crate::time::Timestamp;
 
 use super::log::{Log, LogError, Round};
 
@@ -27,7 +29,7 @@ pub struct FromJournal {
     pub repeated: usize,
     /// Decisions that were withdrawn: nothing was sent, and they are left out.
     pub cancelled: usize,
-    /// Outcomes that came in stages, which are not numbers yet; left out.
+    /// Outcomes that came in stages and are left out: no rule was given that makes rewards of them, or not of these.
     pub staged: usize,
     /// The last line, if it was torn off.
     pub torn: Option<Torn>,
@@ -48,6 +50,15 @@ pub enum FromJournalError {
     },
     /// The decisions make no log.
     Log(LogError),
+    /// The rule makes rewards of another kind or range than the journal's.
+    RewardKind {
+        /// The kind in the journal.
+        journal: RewardKind,
+        /// The kind of the rule.
+        rule: RewardKind,
+    },
+    /// The rule has a cost for a level that the journal's arms do not have.
+    Cost(NameError),
 }
 
 impl fmt::Display for FromJournalError {
@@ -58,6 +69,10 @@ impl fmt::Display for FromJournalError {
                 write!(f, "line {line}: decision {id} is in the journal already")
             }
             Self::Log(error) => error.fmt(f),
+            Self::RewardKind { journal, rule } => {
+                write!(f, "the journal holds rewards {journal:?}, the rule makes {rule:?}")
+            }
+            Self::Cost(error) => write!(f, "cost: {error}"),
         }
     }
 }
@@ -67,13 +82,15 @@ impl Error for FromJournalError {
         match self {
             Self::Journal(error) => Some(error),
             Self::Log(error) => Some(error),
-            Self::RepeatedDecision { .. } => None,
+            Self::Cost(error) => Some(error),
+            Self::RepeatedDecision { .. } | Self::RewardKind { .. } => None,
         }
     }
 }
 
 impl Log {
-    /// Reads a journal to its end.
+    /// Reads a journal to its end. Outcomes in stages are left out and counted; a rule makes rewards of them by
+    /// [`from_staged_journal`](Log::from_staged_journal).
     ///
     /// ```
     /// use tactful::evaluation::Log;
@@ -92,10 +109,38 @@ impl Log {
     /// # Errors
     ///
     /// [`FromJournalError`]: damage in the journal, or a decision that stands in it twice.
-    pub fn from_journal<R: BufRead>(mut reader: JournalReader<R>) -> Result<FromJournal, FromJournalError> {
+    pub fn from_journal<R: BufRead>(reader: JournalReader<R>) -> Result<FromJournal, FromJournalError> {
+        Self::read(reader, None)
+    }
+
+    /// Reads a journal to its end, and makes rewards of outcomes in stages by this rule: of all that came of a decision,
+    /// each stage once, costs and baseline included.
+    ///
+    /// Where the rule discounts by time, it counts to the millisecond from the decision, of whose time the bandit itself
+    /// knows only the bucket.
+    ///
+    /// # Errors
+    ///
+    /// [`FromJournalError`]: as for `from_journal`, and a rule that does not fit the journal's rewards or arms.
+    pub fn from_staged_journal<R: BufRead>(
+        reader: JournalReader<R>,
+        rule: &RewardRule,
+    ) -> Result<FromJournal, FromJournalError> {
+        let (journal, made) = (reader.reward_kind(), rule.kind());
+        if journal != made {
+            return Err(FromJournalError::RewardKind { journal, rule: made });
+        }
+        let baselines = rule.baselines(reader.arms()).map_err(FromJournalError::Cost)?;
+        Self::read(reader, Some(Stages { rule, baselines }))
+    }
+
+    fn read<R: BufRead>(
+        mut reader: JournalReader<R>,
+        stages: Option<Stages<'_>>,
+    ) -> Result<FromJournal, FromJournalError> {
         let mut decisions: HashMap<DecisionId, usize> = HashMap::new();
         let mut rounds: Vec<Round> = Vec::new();
-        let mut has_outcome: Vec<bool> = Vec::new();
+        let mut came: Vec<Came> = Vec::new();
         let (mut stray, mut repeated, mut staged) = (0, 0, 0);
         let mut cancelled: HashSet<usize> = HashSet::new();
         while let Some(entry) = reader.next() {
@@ -116,30 +161,80 @@ impl Log {
                         reward: Reward::FAILURE,
                         eligible: (!everything).then_some(decision.eligible),
                     });
-                    has_outcome.push(false);
+                    came.push(Came { made: decision.at, ..Came::default() });
                 }
                 Entry::Outcome(outcome) => match decisions.get(&outcome.id) {
                     None => stray += 1,
-                    Some(&round) if has_outcome[round] => repeated += 1,
+                    Some(&round) if came[round].any => repeated += 1,
                     Some(&round) => {
-                        has_outcome[round] = true;
+                        came[round].any = true;
                         rounds[round].reward = outcome.reward;
                     }
                 },
-                Entry::Stage(_) => staged += 1,
+                Entry::Stage(stage) => match (&stages, decisions.get(&stage.id)) {
+                    (None, _) => staged += 1,
+                    (Some(_), None) => stray += 1,
+                    (Some(stages), Some(&round)) => {
+                        match stages.join(&mut came[round], &mut rounds[round], &stage) {
+                            Joined::Counted => {}
+                            Joined::Before => repeated += 1,
+                            Joined::Inadmissible => staged += 1,
+                        }
+                    }
+                },
                 Entry::Cancel(cancel) => match decisions.get(&cancel.id) {
                     None => stray += 1,
-                    Some(&round) if has_outcome[round] => repeated += 1,
+                    Some(&round) if came[round].any => repeated += 1,
                     Some(&round) => _ = cancelled.insert(round),
                 },
             }
         }
         // Withdrawn without an outcome: one that came nevertheless says that something was sent.
-        let cancelled = cancelled.into_iter().filter(|&round| !has_outcome[round]).count();
-        let pending = has_outcome.iter().filter(|&&has| !has).count() - cancelled;
-        let complete = rounds.into_iter().zip(has_outcome).filter_map(|(round, has)| has.then_some(round));
+        let cancelled = cancelled.into_iter().filter(|&round| !came[round].any).count();
+        let pending = came.iter().filter(|came| !came.any).count() - cancelled;
+        let complete = rounds.into_iter().zip(came).filter_map(|(round, came)| came.any.then_some(round));
         let (arms, segments) = (reader.arms().clone(), reader.segments().clone());
         let log = Self::new(arms, segments, reader.reward_kind(), complete).map_err(FromJournalError::Log)?;
         Ok(FromJournal { log, pending, stray, repeated, cancelled, staged, torn: reader.torn() })
+    }
+}
+
+/// What has come of a decision so far.
+#[derive(Clone, Copy, Debug, Default)]
+struct Came {
+    made: Timestamp,
+    any: bool,
+    stages: StagedReward,
+}
+
+/// How outcomes in stages become rewards.
+struct Stages<'a> {
+    rule: &'a RewardRule,
+    /// By arm.
+    baselines: Vec<Baseline>,
+}
+
+/// What has become of a stage.
+enum Joined {
+    Counted,
+    Before,
+    /// By this rule, or it is of a later release.
+    Inadmissible,
+}
+
+impl Stages<'_> {
+    fn join(&self, came: &mut Came, round: &mut Round, stage: &LoggedStage) -> Joined {
+        let elapsed = stage.at.as_millis().saturating_sub(came.made.as_millis());
+        let contribution = stage.outcome().and_then(|outcome| self.rule.contribution(&outcome, elapsed).ok());
+        let Some(contribution) = contribution else { return Joined::Inadmissible };
+        let Ok(joined) = came.stages.join(self.baselines[round.arm.index()], contribution) else {
+            return Joined::Before;
+        };
+        (came.any, came.stages) = (true, joined.state);
+        let kind = self.rule.kind();
+        let (minimum, maximum) = kind.range();
+        // The bounds themselves may come out a little beyond.
+        round.reward = Reward::new(kind.unscale(joined.after.scaled()).clamp(minimum, maximum));
+        Joined::Counted
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::arm::{ArmId, Eligibility};
 use crate::decision::DecisionId;
-use crate::reward::Reward;
+use crate::reward::{Outcome, Reward, Stage};
 use crate::segment::SegmentId;
 use crate::time::Timestamp;
 
@@ -61,8 +61,20 @@ pub struct LoggedStage {
     pub chosen: Chosen,
     /// Number of the stage.
     pub stage: u16,
-    /// What came with it: an amount, or 1.
+    /// What came with it: an amount, or −1 for none.
     pub value: f64,
+}
+
+impl LoggedStage {
+    /// The outcome; `None` for a stage of a later release.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        let stage = Stage::from_number(u8::try_from(self.stage).ok()?)?;
+        Some(match stage {
+            Stage::Paid if self.value >= 0.0 => Outcome::paid(self.value),
+            _ => Outcome::new(stage),
+        })
+    }
 }
 
 /// A withdrawal as the journal tells of it.
