@@ -203,7 +203,7 @@ fn a_decision_is_seldom_wrong() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
     let wrong = (0..1_000)
         .filter(
-            |_| matches!(experiment(&[0.30, 0.31, 0.29], 2_000, 0.1, &mut rng), Some((_, best)) if best != 1),
+            |_| matches!(experiment(&[0.3, 0.301, 0.299], 2_000, 0.1, &mut rng), Some((_, best)) if best != 1),
         )
         .count();
     println!("{wrong} of 1,000 decisions were wrong");
