@@ -2,7 +2,7 @@
 
 use tactful::belief::Beta;
 use tactful::policy::{
-    BurnIn, ConditionalValueAtRisk, Conservative, Fixed, Maximin, Policy, Thompson, Uniform, View,
+    BurnIn, ConditionalValueAtRisk, Conservative, Family, Fixed, Maximin, Policy, Thompson, Uniform, View,
 };
 use tactful::{ArmId, ArmStatistics};
 
@@ -88,12 +88,25 @@ fn conservative_lets_go_as_the_budget_grows() {
     assert_eq!(shares(&policy, &[arm(10_000, 5_000), arm(2_000, 0)])[0], 1.0);
     // The other arm is certainly better by far, whatever was tried.
     assert_eq!(shares(&policy, &[arm(1_000, 100), arm(10_000, 9_000)])[1], 1.0);
-    // Somewhere between, the budget is used to the last: one decision more would not fit.
-    let mixed = (1..3_000)
-        .map(|n| shares(&policy, &[arm(10_000, 5_000), arm(n, 0)])[1])
-        .filter(|&share| share > 0.0 && share < 1.0)
-        .count();
-    assert!(mixed >= 1, "a mix occurs");
+    // An arm that earns nothing: c = 10,001 − q − 0.9 · 11,112 is zero at q = 0.2.
+    assert!((shares(&policy, &[arm(10_000, 5_000), arm(1_111, 0)])[1] - 0.2).abs() < 1e-6);
+    // One that earns something, while the baseline may be worth its upper bound: with the bounds by their formula the
+    // budget is used to the last.
+    let bound =
+        |mean: f64, n: f64| Family::Bernoulli.upper_bound(mean, (2.0 * 2.0 * n * (n + 1.0) / 0.05).ln() / n);
+    let mut mixed = 0;
+    for n in 100..5_000 {
+        let won = 3 * n / 10;
+        let q = shares(&policy, &[arm(2_000, 1_000), arm(n, won)])[1];
+        if q > 0.0 && q < 1.0 {
+            let (n, t) = (n as f64, 2_000.0 + n as f64);
+            let earned = (n + q) * (1.0 - bound(1.0 - won as f64 / n, n));
+            let budget = earned + (2_001.0 - q - 0.9 * (t + 1.0)) * bound(0.5, 2_000.0);
+            assert!(budget.abs() < 1e-6, "{n}: {q} leaves {budget}");
+            mixed += 1;
+        }
+    }
+    assert!(mixed > 0, "a mix occurs");
     // Without its baseline the other policy decides alone.
     let elsewhere = Conservative::new(Uniform, ArmId::new(7), 0.1).unwrap();
     assert_eq!(shares(&elsewhere, &[arm(5, 1), arm(5, 0)]), [0.5, 0.5]);
