@@ -139,17 +139,11 @@ impl std::str::FromStr for DecisionId {
 
     fn from_str(text: &str) -> Result<Self, DecisionIdError> {
         let parse = || {
-            let mut parts = text.split('.');
-            let mut number = |bits: u32| {
-                let digits = parts.next()?;
-                // `from_str_radix` would take a sign.
-                let plain = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-                let number = u64::from_str_radix(digits, 16).ok().filter(|_| plain)?;
-                (number >> bits == 0).then_some(number)
-            };
-            let (replica, incarnation) = (number(16)?, number(Issuer::INCARNATION_BITS)?);
-            let (cohort, sequence) = (number(32)?, number(40)?);
-            parts.next().is_none().then_some(Self {
+            let (replica, rest) = hexadecimal(text.as_bytes(), 16)?;
+            let (incarnation, rest) = hexadecimal(rest.strip_prefix(b".")?, Issuer::INCARNATION_BITS)?;
+            let (cohort, rest) = hexadecimal(rest.strip_prefix(b".")?, 32)?;
+            let (sequence, rest) = hexadecimal(rest.strip_prefix(b".")?, 40)?;
+            rest.is_empty().then_some(Self {
                 issuer: Issuer { replica: replica as u16, incarnation },
                 cohort: CohortId::new(cohort as u32),
                 sequence,
@@ -157,6 +151,26 @@ impl std::str::FromStr for DecisionId {
         };
         parse().ok_or_else(|| DecisionIdError { text: text.chars().take(100).collect() })
     }
+}
+
+/// The number of at most so many bits (up to 60) that a text begins with, and the rest. By hand, since a journal has one in
+/// each line.
+fn hexadecimal(text: &[u8], bits: u32) -> Option<(u64, &[u8])> {
+    let (mut number, mut digits) = (0_u64, 0);
+    for &byte in text {
+        let digit = match byte {
+            b'0'..=b'9' => byte - b'0',
+            b'a'..=b'f' => byte - b'a' + 10,
+            b'A'..=b'F' => byte - b'A' + 10,
+            _ => break,
+        };
+        number = number << 4 | u64::from(digit);
+        if number >> bits != 0 {
+            return None;
+        }
+        digits += 1;
+    }
+    (digits > 0).then_some((number, &text[digits..]))
 }
 
 /// The fingerprint of arms and segments together, by which a decision names what its numbers mean.

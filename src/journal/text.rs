@@ -191,10 +191,10 @@ impl<'a> Cursor<'a> {
 
     /// Up to the next quotation mark, which is taken too. Names and ids have no escapes.
     fn until_quote(&mut self) -> Option<&'a [u8]> {
-        let end = self.0.iter().position(|&byte| byte == b'"')?;
-        let (text, rest) = (&self.0[..end], &self.0[end + 1..]);
-        self.0 = rest;
-        (!text.contains(&b'\\')).then_some(text)
+        let end = self.0.iter().position(|&byte| matches!(byte, b'"' | b'\\'))?;
+        let text = &self.0[..end];
+        self.0 = self.0[end..].strip_prefix(b"\"")?;
+        Some(text)
     }
 
     /// A number as JSON writes it: no leading zeros, nothing above 2⁶⁴.
