@@ -1,7 +1,7 @@
 //! Replaying a journal: the same exactly-once path that the events have taken, in any order, however often.
 //!
-//! Decisions are counted as they come, each once; outcomes and withdrawals are kept until all decisions are there. Whether
-//! an outcome was in time is judged by the time that its record carries.
+//! Decisions are counted as they come, each once; outcomes and withdrawals as well, those that come before their decision
+//! when all decisions are there. Whether an outcome was in time is judged by the time that its record carries.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -119,7 +119,7 @@ pub(super) struct Replay<'a> {
     recovered: Recovered,
     /// The decisions seen, a bit each.
     seen: BTreeMap<(Issuer, CohortId), Claims>,
-    /// What came of decisions.
+    /// What came of decisions that were not seen yet.
     outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
     /// The first life of our replica that the journal tells of.
     first: Option<Issuer>,
@@ -167,7 +167,7 @@ impl<'a> Replay<'a> {
                 self.latest = self.latest.max(outcome.at);
                 match outcome.chosen {
                     Some(chosen) => {
-                        self.outcomes.push((outcome.id, outcome.at, chosen, Came::Reward(outcome.reward)));
+                        self.came(outcome.id, outcome.at, chosen, Came::Reward(outcome.reward));
                     }
                     // Of the first format, whose outcomes do not say what had been chosen.
                     None => self.recovered.refused += 1,
@@ -175,13 +175,13 @@ impl<'a> Replay<'a> {
             }
             Entry::Cancel(cancel) => {
                 self.latest = self.latest.max(cancel.at);
-                self.outcomes.push((cancel.id, cancel.at, cancel.chosen, Came::Withdrawal));
+                self.came(cancel.id, cancel.at, cancel.chosen, Came::Withdrawal);
             }
             Entry::Stage(stage) => {
                 self.latest = self.latest.max(stage.at);
                 match stage.outcome() {
                     Some(outcome) => {
-                        self.outcomes.push((stage.id, stage.at, stage.chosen, Came::Outcome(outcome)));
+                        self.came(stage.id, stage.at, stage.chosen, Came::Outcome(outcome));
                     }
                     // A stage of a later release.
                     None => self.recovered.refused += 1,
@@ -224,41 +224,50 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Counts what came of the decisions.
-    fn settle(&mut self) {
-        for (id, at, chosen, came) in std::mem::take(&mut self.outcomes) {
-            self.recovered.outcomes += 1;
-            let counted = match self.locate(chosen) {
-                Chose::Unknown => false,
-                Chose::Nameless(nameless) => {
-                    self.recovered.vanished += 1;
-                    self.bandit.settle_nameless(id, at, nameless, came).is_ok()
-                }
-                Chose::Known(segment, arm) => {
-                    let bandit = &*self.bandit;
-                    let decision = Decision {
-                        id,
-                        segment,
-                        arm,
-                        // Of no use for a reward; the journal has it with the decision.
-                        units: 1,
-                        fingerprint: bandit.fingerprint,
-                        key: bandit.keys.current,
-                    };
-                    match came {
-                        Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),
-                        Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at).is_ok(),
-                        Came::Withdrawal => bandit.withdraw(&decision, Some(at)).is_ok(),
-                    }
-                }
-            };
-            self.recovered.refused += u64::from(!counted);
+    /// Counts what came of a decision, once that is there.
+    fn came(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, came: Came) {
+        let seen = self.seen.get(&(id.issuer, id.cohort));
+        if seen.is_some_and(|seen| seen.is_claimed(id.sequence)) {
+            self.settle(id, at, chosen, came);
+        } else {
+            self.outcomes.push((id, at, chosen, came));
         }
+    }
+
+    fn settle(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, came: Came) {
+        self.recovered.outcomes += 1;
+        let counted = match self.locate(chosen) {
+            Chose::Unknown => false,
+            Chose::Nameless(nameless) => {
+                self.recovered.vanished += 1;
+                self.bandit.settle_nameless(id, at, nameless, came).is_ok()
+            }
+            Chose::Known(segment, arm) => {
+                let bandit = &*self.bandit;
+                let decision = Decision {
+                    id,
+                    segment,
+                    arm,
+                    // Of no use for a reward; the journal has it with the decision.
+                    units: 1,
+                    fingerprint: bandit.fingerprint,
+                    key: bandit.keys.current,
+                };
+                match came {
+                    Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),
+                    Came::Outcome(outcome) => bandit.observe_at(&decision, &outcome, at).is_ok(),
+                    Came::Withdrawal => bandit.withdraw(&decision, Some(at)).is_ok(),
+                }
+            }
+        };
+        self.recovered.refused += u64::from(!counted);
     }
 
     /// Counts what is left, and moves on to the time of the last record.
     pub(super) fn finish(mut self) -> Recovered {
-        self.settle();
+        for (id, at, chosen, came) in std::mem::take(&mut self.outcomes) {
+            self.settle(id, at, chosen, came);
+        }
         // The others know what the earlier lives have counted by the first of them. A snapshot says which that was.
         if let (Some(exchange), Some(first)) = (&mut self.bandit.exchange, self.first)
             && exchange.life == 0
