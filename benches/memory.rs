@@ -3,6 +3,7 @@
 //! rewards come in stages and where they are yes or no. Counted by an allocator, so the figures do not depend on the
 //! machine's load.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -90,6 +91,15 @@ fn pending(staged: bool, share: f64) -> (f64, f64) {
     (bytes / f64::from(rewarded), bytes / f64::from(DECISIONS))
 }
 
+/// Bytes a decision where those that wait lie in a map, as people keep them: by number, segment, arm and time.
+fn pending_in_a_map() -> f64 {
+    const DECISIONS: u32 = 1 << 20;
+    let mut map = HashMap::new();
+    let fill =
+        || (0..DECISIONS).for_each(|id| _ = map.insert(u64::from(id), (id % 7, id % 16, u64::from(id))));
+    measure(fill).bytes_current as f64 / f64::from(DECISIONS)
+}
+
 fn main() {
     let clustered = per_cell(|rng| {
         let first = rng.random_range(0..ARMS - TOUCHED);
@@ -120,4 +130,5 @@ fn main() {
         let (_, all) = pending(false, share);
         println!("  yes or no, {share} of decisions succeed: {:.2} bits a decision", 8.0 * all);
     }
+    println!("  the same in a HashMap: {:.1} bytes a decision", pending_in_a_map());
 }

@@ -1,5 +1,7 @@
 //! Whatever happens, in whatever order: decisions, rewards once, twice and too late, stages, withdrawals, days, crashes,
 //! restarts, foldings, exchanges, builds with other arms. After each step every process knows what a plain model says.
+//!
+//! `PROPTEST_CASES=200000 cargo test --release --test whatever_happens` is a longer run.
 #![cfg(feature = "journal")]
 
 #[allow(dead_code, reason = "the crash matrix needs more of it")]
@@ -198,11 +200,11 @@ impl Both {
 
     fn compare(&self) -> Result<(), TestCaseError> {
         for at in 0..self.setup.processes {
-            for segment in 0..SEGMENTS.len() {
+            for (segment, stage) in SEGMENTS.iter().enumerate() {
                 for arm in 0..self.model.arms.len() {
                     let (name, counts) = self.fleet.counts(at, segment, arm);
                     let expected = self.model.counts(at, segment, name);
-                    prop_assert_eq!(counts, expected, "{} in {} at {}", name, SEGMENTS[segment], at);
+                    prop_assert_eq!(counts, expected, "{} in {} at {}", name, stage, at);
                 }
             }
         }
@@ -210,14 +212,8 @@ impl Both {
     }
 }
 
-/// `TACTFUL_CASES` says how many for a longer run.
-fn cases() -> ProptestConfig {
-    let cases = std::env::var("TACTFUL_CASES").map_or(10_000, |cases| cases.parse().unwrap());
-    ProptestConfig::with_cases(cases)
-}
-
 proptest! {
-    #![proptest_config(cases())]
+    #![proptest_config(ProptestConfig::with_cases(10_000))]
 
     #[test]
     fn nothing_lost_and_each_exactly_once_whatever_happens(
