@@ -12,7 +12,7 @@ use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use serde_json::Value;
 use tactful::evaluation::Log;
-use tactful::journal::{JournalReader, JournalWriter};
+use tactful::journal::{Directory, JournalReader, JournalSettings, JournalWriter, SyncWhen};
 use tactful::policy::Uniform;
 use tactful::{ArmSpace, Bandit, Reward, SegmentId, Segments, Timestamp};
 
@@ -483,4 +483,85 @@ fn hillstroms_fixed_arms_have_their_means_and_learners_come_near_the_best() {
         // A third of the rounds, by binomial chance ± 119.
         assert!(used(learner).abs_diff(21_333) < 600, "{learner}: {}", used(learner));
     }
+}
+
+#[test]
+fn a_directory_of_journal_files_is_one_log() {
+    let folder = Folder::new("rotated");
+    let open = |channels: &[&str]| {
+        let arms = ArmSpace::builder().dimension("channel", channels.iter().copied()).build().unwrap();
+        let settings = JournalSettings::new().sync(SyncWhen::Never).file_bytes(8_000).back_pressure();
+        let builder =
+            Bandit::builder(arms, Segments::single()).policy(Uniform).incarnation(channels.len() as u64);
+        builder.open(Directory::open(&folder.0).unwrap(), settings).unwrap().0
+    };
+    let play = |bandit: &Bandit, decisions: u64| {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        let all = bandit.arms().all();
+        let select = |_| bandit.select(SegmentId::new(0), &all, &mut rng).unwrap();
+        let sent: Vec<_> = (0..decisions).map(select).collect();
+        bandit.flush().unwrap();
+        // In later files than their decisions.
+        for (number, decision) in sent.iter().enumerate().skip(7) {
+            bandit.reward(decision, Reward::from(number % 3 == decision.arm().index())).unwrap();
+            if number % 50 == 0 {
+                bandit.flush().unwrap();
+            }
+        }
+        bandit.flush().unwrap();
+    };
+    play(&open(&["email", "sms"]), 20);
+    let bandit = open(&["email", "sms", "letter"]);
+    play(&bandit, 600);
+    let path = folder.0.display().to_string();
+    // While it is written.
+    let document = json(&["replay", &path]);
+    assert_eq!(document["rounds"], 593);
+    let left_out =
+        serde_json::json!({"pending": 7, "stray": 0, "repeated": 0, "torn_line": null, "other_builds": 1});
+    assert_eq!(document["left_out"], left_out);
+    let files = || fs::read_dir(&folder.0).unwrap().map(|entry| entry.unwrap().path());
+    let journal = || files().filter(|path| path.extension().is_some_and(|kind| kind == "jsonl"));
+    assert!(journal().count() > 10);
+    let text = printed(&["replay", &path]);
+    assert!(text.contains("left out: 1 file of a build with other names"), "{text}");
+
+    let mut last = fs::OpenOptions::new().append(true).open(journal().max().unwrap()).unwrap();
+    last.write_all(br#"{"len":"0000"#).unwrap();
+    assert!(json(&["replay", &path])["left_out"]["torn_line"].as_u64().is_some_and(|line| line > 1));
+    let mut numbers: Vec<_> = journal().collect();
+    numbers.sort();
+    fs::remove_file(&numbers[4]).unwrap();
+    let line = refused(&["replay", &path]);
+    assert!(line.ends_with("is missing") && line.contains("0000000005"), "{line}");
+
+    let empty = Folder::new("no-journal");
+    let line = refused(&["replay", &empty.0.display().to_string()]);
+    assert!(line.ends_with("there is no journal in this directory"), "{line}");
+}
+
+#[test]
+fn what_was_folded_into_a_snapshot_is_said_to_be_left_out() {
+    let folder = Folder::new("folded");
+    let arms = ArmSpace::builder().dimension("channel", ["email", "sms"]).build().unwrap();
+    let builder = Bandit::builder(arms, Segments::single()).policy(Uniform);
+    let (bandit, _) = builder.open(Directory::open(&folder.0).unwrap(), JournalSettings::new()).unwrap();
+    let play = || {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+        for number in 0..50 {
+            let decision = bandit.select(SegmentId::new(0), &bandit.arms().all(), &mut rng).unwrap();
+            bandit.reward(&decision, Reward::from(number % 3 == 0)).unwrap();
+        }
+        bandit.flush().unwrap();
+    };
+    play();
+    bandit.compact().unwrap().unwrap();
+    play();
+    let path = folder.0.display().to_string();
+    let document = json(&["replay", &path]);
+    assert_eq!(
+        (&document["rounds"], &document["left_out"]["folded"]),
+        (&Value::from(50), &Value::from(true))
+    );
+    assert!(printed(&["replay", &path]).contains("left out: what was folded into a snapshot"));
 }

@@ -118,6 +118,11 @@ impl Recovery {
         &self.invalid
     }
 
+    /// The names of the journal files that the snapshot does not cover, in their order.
+    pub fn files(&self) -> impl Iterator<Item = String> {
+        self.files.iter().map(|&number| files::journal(number))
+    }
+
     /// Shows every entry that the snapshot does not cover, in the order of the journal, with the names of its file.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(crate) enum Command {
 /// The flags of `tactful replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The log: CSV, CSV.gz, or a journal of this crate (JSON Lines).
+    /// The log: CSV, CSV.gz, or a journal of this crate: a file (JSON Lines) or a directory of them.
     pub(crate) file: PathBuf,
     /// The column with what was sent.
     #[arg(long, value_name = "COL")]

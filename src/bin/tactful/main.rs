@@ -4,6 +4,7 @@
 
 mod arguments;
 mod comparison;
+mod directory;
 mod probabilities;
 mod progress;
 mod report;

@@ -1,4 +1,4 @@
-//! The log behind a file name: CSV or journal, packed or not.
+//! The log behind a name: a CSV file or a journal, packed or not, or a directory of journal files.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -11,6 +11,7 @@ use tactful::journal::JournalReader;
 
 use crate::Failure;
 use crate::arguments::Replay;
+use crate::directory::{self, Joined};
 use crate::progress::{Progress, Watched};
 
 /// A log, with what of the file is not in it.
@@ -30,6 +31,16 @@ pub(crate) struct LeftOut {
     repeated: usize,
     /// The number of the last line, if it was torn off.
     torn_line: Option<u64>,
+    /// Files of a directory that were written by builds with other arms, segments or rewards.
+    #[serde(skip_serializing_if = "is_none")]
+    other_builds: usize,
+    /// Whether older files of a directory were folded into a snapshot, which has counts and no decisions.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    folded: bool,
+}
+
+fn is_none(files: &usize) -> bool {
+    *files == 0
 }
 
 impl LeftOut {
@@ -45,6 +56,10 @@ impl LeftOut {
         let stray = "of decisions that are not in the journal";
         remark(self.stray, "outcome of a decision that is not in the journal", &format!("outcomes {stray}"));
         remark(self.repeated, "second outcome of a decision", "further outcomes of decisions that have one");
+        remark(self.other_builds, "file of a build with other names", "files of builds with other names");
+        if self.folded {
+            remarks.push("left out: what was folded into a snapshot".to_owned());
+        }
         remarks.extend(self.torn_line.map(|line| format!("left out: line {line}, which was torn off")));
         remarks
     }
@@ -56,6 +71,12 @@ const MARK: &[u8] = "\u{feff}".as_bytes();
 /// Reads the file of a replay.
 pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
     let name = replay.file.display().to_string();
+    if replay.file.is_dir() {
+        let Joined { lines, bytes, other_builds, folded, torn_line } = directory::join(&replay.file)?;
+        let lines = BufReader::new(Watched::new(lines, Progress::new("reading", bytes)));
+        let before = LeftOut { other_builds, folded, torn_line, ..LeftOut::default() };
+        return read_journal(replay, &name, lines, before);
+    }
     let failed = |error: std::io::Error| Failure::new(format_args!("{name}: {error}"));
     let file = File::open(&replay.file).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
@@ -72,10 +93,20 @@ pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
     }
     let journal = first.starts_with(b"{");
     let whole = Cursor::new(first).chain(unpacked);
-    if journal { read_journal(replay, &name, BufReader::new(whole)) } else { read_csv(replay, &name, whole) }
+    if journal {
+        read_journal(replay, &name, BufReader::new(whole), LeftOut::default())
+    } else {
+        read_csv(replay, &name, whole)
+    }
 }
 
-fn read_journal(replay: &Replay, name: &str, source: impl std::io::BufRead) -> Result<Source, Failure> {
+/// `before` is what is left out already.
+fn read_journal(
+    replay: &Replay,
+    name: &str,
+    source: impl std::io::BufRead,
+    before: LeftOut,
+) -> Result<Source, Failure> {
     let flags = [
         ("--arm", replay.arm.is_some()),
         ("--segment", !replay.segment.is_empty()),
@@ -90,7 +121,8 @@ fn read_journal(replay: &Replay, name: &str, source: impl std::io::BufRead) -> R
     let reader = JournalReader::new(source).map_err(|error| failed(&error))?;
     let read = Log::from_journal(reader).map_err(|error| failed(&error))?;
     let FromJournal { log, pending, stray, repeated, torn, .. } = read;
-    let left_out = LeftOut { pending, stray, repeated, torn_line: torn.map(|torn| torn.line) };
+    let torn_line = before.torn_line.or(torn.map(|torn| torn.line));
+    let left_out = LeftOut { pending, stray, repeated, torn_line, ..before };
     if log.rounds().is_empty() {
         let remarks = left_out.remarks();
         let remarks = if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join("; ")) };
