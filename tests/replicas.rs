@@ -265,7 +265,7 @@ fn nothing_lost_that_another_has_accepted_in_time() {
     let merged = a.merge(&from_c).unwrap();
     assert_eq!((merged.counted, merged.refused), (1, 1));
     assert_eq!(sums(&a), (10, 3.0));
-    // All have told of a later time, so that the claims are gone: whatever comes now is refused.
+    // Again, and again: nothing counts twice.
     let merged = a.merge(&from_c).unwrap();
     assert_eq!((merged.counted, merged.refused), (0, 2));
     assert_eq!(sums(&a), (10, 3.0));

@@ -222,10 +222,10 @@ impl BanditBuilder {
     /// [deltas](Bandit::delta), and the rewards of another's decisions are accepted here and forwarded to it.
     ///
     /// With a [window](BanditBuilder::window), each process refuses what is late by its own time, and what it has accepted
-    /// in time is counted however late it reaches the issuer: that keeps the claims of a cohort whose time is over until
-    /// all from whom it has a delta have told of a later time, but not longer than window and grace once more. What comes
-    /// after that is refused and [reported](crate::delta::Merged::refused): of a process that was not heard of for so
-    /// long. So cohorts may take up memory for twice their time.
+    /// in time is counted though it reaches the issuer after that: cohorts, and with them the proof of what has been
+    /// counted, are kept for window and grace once more. So they take up memory for twice their time. What has not reached
+    /// the issuer even then is refused and [reported](crate::delta::Merged::refused): exchange more often than that, and
+    /// adopt within it who is gone.
     #[must_use]
     pub fn replicated(mut self) -> Self {
         self.replicated = true;

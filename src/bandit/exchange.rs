@@ -140,7 +140,6 @@ impl Bandit {
         let exchange = self.exchange.as_ref().ok_or(ExchangeError::NotReplicated)?;
         // The number before the counters: then the delta with the greater number holds all that others before it do.
         let number = exchange.deltas.fetch_add(1, Ordering::AcqRel);
-        // What was accepted before the time that the delta tells of is in it.
         let counted = self.own_snapshot();
         let outbox = exchange.outbox.entries().into_iter().map(|waiting| waiting.forwarded);
         let delta = Delta {
@@ -184,7 +183,6 @@ impl Bandit {
             }
         }
         exchange.outbox.retain(|waiting| !delta.has_settled(waiting));
-        self.fold();
         if merged.newer {
             self.expire_plans();
         }
@@ -257,20 +255,27 @@ impl Bandit {
         self.store(&heir).map_err(|error| ExchangeError::Journal { reason: error.to_string() })
     }
 
-    /// The same as below, unrecorded.
-    fn deliver_unrecorded(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+    /// Counts what was forwarded, as of the time at which it was accepted.
+    fn deliver(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+        let at = Some(self.not_ahead(forwarded.at));
         match forwarded.outcome {
-            Some(outcome) => self.observe_at(decision, &outcome, forwarded.at),
-            None => self.reward_at(decision, Reward::new(forwarded.reward), forwarded.at),
+            Some(outcome) => self.observe_as_of(decision, &outcome, at),
+            None => self.reward_as_of(decision, Reward::new(forwarded.reward), at),
         }
     }
 
-    /// Counts what was forwarded, as of the time at which it was accepted.
-    fn deliver(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+    /// The same, unrecorded.
+    fn deliver_unrecorded(&self, decision: &Decision, forwarded: &Forwarded) -> Result<(), RewardError> {
+        let at = self.not_ahead(forwarded.at);
         match forwarded.outcome {
-            Some(outcome) => self.observe_as_of(decision, &outcome, Some(forwarded.at)),
-            None => self.reward_as_of(decision, Reward::new(forwarded.reward), Some(forwarded.at)),
+            Some(outcome) => self.observe_at(decision, &outcome, at),
+            None => self.reward_at(decision, Reward::new(forwarded.reward), at),
         }
+    }
+
+    /// The time of another, or ours where we are behind: a record from ahead would move our time on at the next start.
+    fn not_ahead(&self, at: Timestamp) -> Timestamp {
+        at.min(self.now())
     }
 
     /// Keeps what came of another's decision, now and unless its time is over, or at the time of a record. Says when.
@@ -296,20 +301,11 @@ impl Bandit {
             if over { Err(waiting.late(decision.id)) } else { Ok(now) }
         };
         let at = put(waiting.window().not_after(self.now(), in_time()?))?;
-        // Asked again: a delta that tells of a later time must hold what was accepted before, for the issuer waits for no
-        // more. Who was stopped in between for so long is told that it was late, though it may still be counted.
-        in_time()?;
         Ok(at)
     }
 
-    /// The latest bucket of time that all others have told of.
-    pub(super) fn heard(&self) -> u32 {
-        let peers = self.peers();
-        peers.estates().map(|(_, estate)| estate.now).min().unwrap_or(0)
-    }
-
-    /// Holds cohorts after their time for rewards that another process has accepted before, as long again at most, and for
-    /// so many buckets more.
+    /// Holds cohorts after their time for rewards that another process has accepted before: as long again, and for so many
+    /// buckets more.
     pub(super) fn hold(&mut self, more: u64) {
         let exchanges = self.exchange.is_some();
         if let Some(waiting) = &mut self.waiting {
@@ -317,10 +313,10 @@ impl Bandit {
         }
     }
 
-    /// Folds the cohorts for whose rewards nobody need wait any longer.
+    /// Folds the cohorts that need not be held any longer.
     pub(super) fn fold(&self) {
         if let Some(waiting) = &self.waiting {
-            waiting.ledger.fold(self.heard());
+            waiting.ledger.fold();
         }
     }
 
@@ -411,7 +407,8 @@ impl Delta {
         let waiting = self.counted.waiting.as_ref().filter(|_| own && id.cohort != CohortId::OPEN_ENDED);
         waiting.is_some_and(|waiting| {
             let window = waiting.window;
-            let end = u64::from(id.cohort.bucket()) + window.delays() as u64 + window.grace();
+            // Held as long again; until then a life would tell of it.
+            let end = u64::from(id.cohort.bucket()) + 2 * (window.delays() as u64 + window.grace());
             u64::from(waiting.now) >= end
         })
     }

@@ -346,7 +346,7 @@ impl Bandit {
         let bucket = window.bucket_of(now).ok_or(TimeError { now, window })?;
         // Relaxed: the number publishes nothing, the state of the ledger does.
         self.clock.fetch_max(now.as_millis(), Ordering::Relaxed);
-        if waiting.ledger.advance(bucket, self.heard()) {
+        if waiting.ledger.advance(bucket) {
             waiting.learn_delays();
             self.expire_plans();
         }

@@ -6,7 +6,7 @@
 //! until the next time.
 //!
 //! With a cohort its claims go, and with them the proof of what has been counted. So where rewards come by way of others,
-//! who have accepted them in time, it is held until they all have told of a later time, or for so many buckets.
+//! who have accepted them in time, it is held for so many buckets after its time.
 
 use crate::reward::RewardKind;
 use crate::sync::{Arc, AtomicBool, Ordering, Published};
@@ -126,7 +126,7 @@ pub(crate) struct Ledger {
     shape: Shape,
     issuer: Issuer,
     state: Published<State>,
-    /// Buckets that a cohort is held for after its time, unless all others are known to be as far.
+    /// Buckets that a cohort is held for after its time.
     hold: u64,
 }
 
@@ -183,12 +183,12 @@ impl Ledger {
         }
     }
 
-    /// Moves on to a bucket, unless it is there or further; whether it did. All others have told of the bucket `heard`.
-    pub(crate) fn advance(&self, now: u32, heard: u32) -> bool {
+    /// Moves on to a bucket, unless it is there or further; whether it did.
+    pub(crate) fn advance(&self, now: u32) -> bool {
         let moved = self.move_on(now);
         // Only now, when decisions go elsewhere: to seal the cohort that they go to would keep everybody from deciding.
         if moved {
-            self.fold(heard);
+            self.fold();
         }
         moved
     }
@@ -214,15 +214,14 @@ impl Ledger {
     }
 
     /// Folds the cohorts whose time is over into the history, all but those that are held or that somebody is busy with.
-    pub(crate) fn fold(&self, heard: u32) {
+    pub(crate) fn fold(&self) {
         loop {
             let loaded = self.state.load();
             let Some(before) = loaded.as_ref() else { unreachable!("a ledger is made with a state") };
             let current = before.current();
-            let released = |end: u64| u64::from(heard) >= end || u64::from(before.now) >= end + self.hold;
             let over = |entry: &Arc<Entry>| {
-                let over = self.is_over(entry.id, before.now) && released(self.end(entry.id));
-                over && !Arc::ptr_eq(entry, current)
+                let held_until = self.end(entry.id) + self.hold;
+                !Arc::ptr_eq(entry, current) && u64::from(before.now) >= held_until
             };
             let (folded, open): (Vec<_>, Vec<_>) =
                 before.open.iter().cloned().partition(|entry| over(entry) && entry.cells.seal());

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
-use tactful::bandit::{ParseError, ReplayError, RewardError, SpaceError};
+use tactful::bandit::{ParseError, RewardError, SpaceError};
 use tactful::delta::Merged;
 use tactful::journal::JournalSettings;
 use tactful::policy::Uniform;
 use tactful::reward::RewardRule;
-use tactful::snapshot::RestoreError;
 use tactful::time::Window;
 use tactful::{
     ArmSpace, Bandit, BanditBuilder, Delta, Outcome, Reward, RewardKind, SegmentId, Segments, Snapshot,
@@ -149,14 +148,9 @@ impl Fleet {
         Ok(())
     }
 
-    /// Folds the journal; false if it holds events of arms that are retired.
+    /// Folds the journal; whether there was something to fold.
     pub(crate) fn compact(&self, at: usize) -> bool {
-        match self.processes[at].bandit.compact() {
-            // Empty: files without a decision.
-            Ok(_) | Err(ReplayError::Restore(RestoreError::Empty)) => true,
-            Err(ReplayError::Vanished { .. }) => false,
-            Err(other) => panic!("{other}"),
-        }
+        self.processes[at].bandit.compact().unwrap().is_some()
     }
 
     /// A new process in the place of one, with what that has left.

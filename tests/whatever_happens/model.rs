@@ -72,8 +72,8 @@ enum Came {
 #[derive(Clone, Debug, Default)]
 struct Ledger {
     own: BTreeMap<usize, Came>,
-    /// What came here of the others' decisions.
-    outbox: Vec<(usize, Said)>,
+    /// What came here of the others' decisions, and on what day.
+    outbox: Vec<(usize, Said, u64)>,
 }
 
 /// What a process has told.
@@ -92,6 +92,8 @@ struct Process {
     durable: Ledger,
     /// The last words of the others.
     known: BTreeMap<usize, usize>,
+    /// Those of them that a start from the journal finds.
+    stored: BTreeMap<usize, usize>,
 }
 
 /// Issued, returned, and sums of scaled rewards and of their squares.
@@ -120,6 +122,11 @@ impl Rules {
     /// Whether nothing of it is accepted any more.
     fn is_over(self, made: Made, today: u64) -> bool {
         self.window.is_some_and(|grace| today > made.day + WINDOW + grace)
+    }
+
+    /// Whether nobody waits any longer for what others have accepted in time: as long again.
+    fn is_folded(self, made: Made, today: u64) -> bool {
+        self.window.is_some_and(|grace| today >= made.day + 2 * (WINDOW + grace + 1))
     }
 
     fn add(self, counts: &mut Counts, came: &Came, closed: bool) {
@@ -182,11 +189,25 @@ impl Model {
             if said == Said::Withdrawal {
                 return Answer::Unknown;
             }
-            process.ledger.outbox.push((which, said));
+            if self.rules.is_over(made, process.today) {
+                return Answer::Late;
+            }
+            process.ledger.outbox.push((which, said, process.today));
             return Answer::Kept;
         }
-        let over = self.rules.is_over(made, process.today);
+        let today = process.today;
+        self.told_on(at, which, said, today)
+    }
+
+    /// The same for what came on this day to somebody.
+    fn told_on(&mut self, at: usize, which: usize, said: Said, day: u64) -> Answer {
+        let (made, process) = (self.made[which], &mut self.processes[at]);
+        let over =
+            self.rules.is_over(made, day.min(process.today)) || self.rules.is_folded(made, process.today);
         let Some(came) = process.ledger.own.get_mut(&which) else { return Answer::Unknown };
+        if !self.arms.contains(made.arm) {
+            return Answer::Vanished;
+        }
         if over {
             return Answer::Late;
         }
@@ -209,6 +230,11 @@ impl Model {
         self.processes[at].today
     }
 
+    /// The journal was folded: what the others have told is in the snapshot.
+    pub(crate) fn stored(&mut self, at: usize) {
+        self.processes[at].stored = self.processes[at].known.clone();
+    }
+
     pub(crate) fn today(&self, at: usize) -> u64 {
         self.processes[at].today
     }
@@ -218,17 +244,11 @@ impl Model {
         process.durable = process.ledger.clone();
     }
 
-    /// A start from the journal: what others have told is not in it, and they will tell it again.
+    /// A start from the journal: what others have told since its last fold is not in it, and they will tell it again.
     pub(crate) fn recovered(&mut self, at: usize) {
         let process = &mut self.processes[at];
         process.ledger = process.durable.clone();
-        process.known.clear();
-    }
-
-    /// A start from a snapshot: what could be counted by nobody is not forwarded any longer.
-    pub(crate) fn restored(&mut self, at: usize) {
-        let (made, arms) = (&self.made, &self.arms);
-        self.processes[at].ledger.outbox.retain(|&(which, _)| arms.contains(made[which].arm));
+        process.known = process.stored.clone();
     }
 
     /// The number of a process's latest word.
@@ -255,9 +275,12 @@ impl Model {
             known.insert(from, word);
         }
         let ours = self.words[word].ledger.outbox.clone();
-        let ours = ours.into_iter().filter(|&(which, _)| self.made[which].at == to).collect::<Vec<_>>();
-        let counted = ours.into_iter().filter(|&(which, said)| self.told(to, which, said) == Answer::Counted);
-        (newer, counted.count())
+        let ours = ours.into_iter().filter(|&(which, ..)| self.made[which].at == to).collect::<Vec<_>>();
+        let counted = ours
+            .into_iter()
+            .filter(|&(which, said, day)| self.told_on(to, which, said, day) == Answer::Counted);
+        let counted = counted.count();
+        (newer, counted)
     }
 
     /// What a process knows of an arm.
@@ -270,7 +293,7 @@ impl Model {
                 if (made.segment, made.arm) == (segment, arm) {
                     // What the other had closed for good when it spoke is so for everybody.
                     let closed = self.rules.is_closed(made, process.today)
-                        || told.is_some_and(|day| self.rules.is_over(made, day));
+                        || told.is_some_and(|day| self.rules.is_folded(made, day));
                     self.rules.add(&mut counts, came, closed);
                 }
             }

@@ -165,9 +165,9 @@ fn a_fold_and_a_late_reward_leave_the_reward_in_one_place() {
                 assert!(read.checked().is_ok() && read.issued() <= 2, "counted twice, or never");
                 told && state.current().id == CohortId::of_bucket(0)
             },
-            || assert!(ledger.advance(2, 0)),
+            || assert!(ledger.advance(2)),
         );
-        assert!(ledger.advance(5, 0));
+        assert!(ledger.advance(5));
         let read = known(&ledger.state(), window);
         assert!(read.sum() >= f64::from(u8::from(told)), "a reward that was accepted is lost");
         assert!(read.issued() >= 1, "the decision is lost");
