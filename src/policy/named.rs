@@ -107,12 +107,14 @@ impl From<ParameterError> for NamedError {
     }
 }
 
+type Made = Result<Box<dyn Policy>, NamedError>;
+
 /// A policy that has a name.
 struct Known {
     name: &'static str,
     /// The name with the options that it takes.
     usage: &'static str,
-    make: fn(&mut Options<'_>, u64) -> Result<Box<dyn Policy>, NamedError>,
+    make: fn(&mut Options<'_>, u64) -> Made,
 }
 
 /// What stands in brackets: numbers, words, and numbers with names, between commas.
