@@ -8,8 +8,10 @@
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
-use tactful::plan::Outcome;
-use tactful::policy::{EpsilonGreedy, Fixed, Observes, Policy, Probabilities, Thompson, Ucb1, Uniform, View};
+use tactful::plan::{Outcome, Shares};
+use tactful::policy::{
+    EpsilonGreedy, Fixed, Observes, Policy, Probabilities, Thompson, Ucb1, Uniform, View, named, names,
+};
 use tactful::{ArmId, ArmSpace, Bandit, Eligibility, Plan, Refresh, Reward, SegmentId, Segments};
 
 const DRAWS: u64 = 1_000_000;
@@ -144,6 +146,91 @@ fn exact_propensity_of_epsilon_greedy() {
 fn exact_propensity_of_the_baselines() {
     check(|| Box::new(Uniform));
     check(|| Box::new(Fixed::new(ArmId::new(1))));
+}
+
+/// Every policy there is, over random sets, exploration shares, floors and caps: columns that add up, frequencies that are
+/// the propensities (χ² of 10⁵ draws), bounds that are kept.
+#[test]
+fn exact_propensity_of_every_policy_within_bounds() {
+    const DRAWS: u64 = 100_000;
+    let cases: [(u32, f64, Option<(f64, f64)>); 4] = [
+        (5, 0.0, Some((0.05, 0.6))),
+        (23, 0.02, Some((0.01, 0.15))),
+        (40, 0.3, None),
+        (70, 0.0, Some((0.0, 0.05))),
+    ];
+    let mut number = 0;
+    for name in names().map(|usage| usage.split('(').next().unwrap()) {
+        let text = match name {
+            "burn-in" => "burn-in(thompson,20)",
+            "conservative" => "conservative(thompson,0,0.1)",
+            name => name,
+        };
+        for (arms, exploration, bounds) in cases {
+            number += 1;
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(1_000 + number);
+            let space = ArmSpace::builder()
+                .dimension("arm", (0..arms).map(|arm| arm.to_string()))
+                .dimension("channel", ["email", "letter"])
+                .build()
+                .unwrap();
+            let shares = bounds.map_or_else(Shares::new, |(floor, cap)| {
+                Shares::new().each_arm(floor / 2.0..=cap).level("channel", "letter", floor..=0.25)
+            });
+            let builder = Bandit::builder(space, Segments::single()).shares(shares).exploration(exploration);
+            let bandit = builder
+                .boxed_policy(named(text, 10_000).unwrap())
+                .refresh(Refresh::Manual)
+                .incarnation(1)
+                .build()
+                .unwrap();
+            // Two thirds of the arms, so that caps leave room, and never letters alone.
+            let set = |rng: &mut Xoshiro256PlusPlus| {
+                let email = bandit.arms().with_levels("channel", ["email"]).unwrap();
+                let some = bandit.arms().eligible(|_| rng.random_bool(0.66));
+                if (&some & &email).len() < 2 + arms as usize / 2 { bandit.arms().all() } else { some }
+            };
+            let known = set(&mut rng);
+            for round in 0..1_000 {
+                let eligible = if round % 20 == 0 { set(&mut rng) } else { known.clone() };
+                let decision = bandit.select(SEGMENT, &eligible, &mut rng).unwrap();
+                let rate = 0.05 + 0.25 * f64::from(decision.arm().index() as u32) / f64::from(arms);
+                bandit.reward(&decision, Reward::from(rng.random_bool(rate))).unwrap();
+                if round % 100 == 99 {
+                    bandit.refresh();
+                }
+            }
+            bandit.refresh();
+            for eligible in [known, set(&mut rng)] {
+                let case = format!("{text} with {arms} arms, exploration {exploration}, bounds {bounds:?}");
+                let plan = bandit.plan(SEGMENT, &eligible).unwrap();
+                assert_columns_add_up(&plan);
+                let mut observed = vec![0_u64; bandit.arms().len()];
+                for _ in 0..DRAWS {
+                    let decision = bandit.select(SEGMENT, &eligible, &mut rng).unwrap();
+                    assert!(decision.propensity() == plan.propensity(decision.arm()));
+                    observed[decision.arm().index()] += 1;
+                }
+                let ids = (0..observed.len() as u32).map(ArmId::new);
+                let cells = ids.map(|arm| (observed[arm.index()], plan.propensity(arm) * DRAWS as f64));
+                let p = p_value(cells).unwrap_or(1.0);
+                assert!(p > LEVEL, "{case}: χ² has p = {p}");
+
+                let Some((floor, cap)) = bounds else { continue };
+                let slack = eligible.len() as f64 * Plan::UNIT;
+                let within =
+                    |share: f64, floor: f64, cap: f64| (floor - slack..=cap + slack).contains(&share);
+                for arm in eligible.iter() {
+                    let share = plan.propensity(arm);
+                    assert!(within(share, floor / 2.0, cap), "{case}: arm {arm} has {share}");
+                }
+                let letters = &eligible & &bandit.arms().with_levels("channel", ["letter"]).unwrap();
+                let sum: f64 = letters.iter().map(|arm| plan.propensity(arm)).sum();
+                assert!(letters.is_empty() || within(sum, floor, 0.25), "{case}: letters have {sum}");
+            }
+        }
+    }
+    assert!(number >= 4 * 23, "{number} cases");
 }
 
 /// A policy that answers with whatever it was given.

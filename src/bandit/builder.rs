@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, Hasher};
 use crate::arm::{ArmSpace, NameError};
 use crate::belief::{Beta, Forgetting, ForgettingError, Pending};
 use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
-use crate::plan::{Book, Cadence};
+use crate::plan::{Book, Cadence, Shares, SharesError};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardKindError, RewardRule, RewardValueError};
 use crate::segment::Segments;
@@ -31,6 +31,7 @@ pub struct BanditBuilder {
     prior: Beta,
     policy: Box<dyn Policy>,
     exploration: f64,
+    shares: Shares,
     cadence: Cadence,
     refresh: Refresh,
     keys: Keyring,
@@ -57,6 +58,8 @@ pub enum BuildError {
         /// The share given.
         share: f64,
     },
+    /// Floors and caps that cannot be kept, or of what does not exist.
+    Shares(SharesError),
     /// The default reward is not admissible.
     DefaultReward(RewardValueError),
     /// A window that no [`Window::new`] has made: it may come from a configuration file.
@@ -92,6 +95,7 @@ impl fmt::Display for BuildError {
         match self {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
+            Self::Shares(error) => write!(f, "shares: {error}"),
             Self::DefaultReward(error) => write!(f, "default reward: {error}"),
             Self::Window { window } => write!(f, "there is no window such as {window:?}"),
             Self::StagesWithoutWindow => {
@@ -112,6 +116,7 @@ impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::RewardKind(error) => Some(error),
+            Self::Shares(error) => Some(error),
             Self::DefaultReward(error) => Some(error),
             Self::Cost(error) => Some(error),
             Self::Forgetting(error) => Some(error),
@@ -129,6 +134,7 @@ impl BanditBuilder {
             prior: Beta::UNIFORM,
             policy: Box::new(Thompson::default()),
             exploration: 0.01,
+            shares: Shares::new(),
             cadence: Cadence::default(),
             refresh: Refresh::default(),
             keys: Keyring::default(),
@@ -180,6 +186,15 @@ impl BanditBuilder {
     #[must_use]
     pub fn exploration(mut self, share: f64) -> Self {
         self.exploration = share;
+        self
+    }
+
+    /// Floors and caps of the shares of arms and levels. Default: none.
+    ///
+    /// They come after the exploration share: a cap of 0 keeps an arm from being explored, too.
+    #[must_use]
+    pub fn shares(mut self, shares: Shares) -> Self {
+        self.shares = shares;
         self
     }
 
@@ -400,8 +415,9 @@ impl BanditBuilder {
             waiting.delays_by = self.delays_by;
             waiting
         });
-        // Standings are of counters that are read where they are counted.
-        let plain = waiting.is_none() && !self.replicated;
+        let shares = self.shares.of(&self.arms).map_err(BuildError::Shares)?;
+        // Standings are of counters that are read where they are counted, and say who leads, which bounds may forbid.
+        let plain = waiting.is_none() && !self.replicated && shares.is_none();
         let index = self.policy.as_index().filter(|_| plain);
         let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
         let mut bandit = Bandit {
@@ -422,7 +438,8 @@ impl BanditBuilder {
             reward: self.reward,
             prior: self.prior,
             observes: self.policy.observes(),
-            regular: self.policy.is_regular(),
+            regular: self.policy.is_regular() && shares.is_none(),
+            shares,
             policy: self.policy,
             exploration: self.exploration,
             cadence: self.cadence,

@@ -35,7 +35,7 @@ use std::collections::BTreeMap;
 use crate::arm::{ArmSpace, NameError};
 use crate::belief::Beta;
 use crate::decision::{Issuer, Keyring};
-use crate::plan::{Book, Cadence};
+use crate::plan::{Book, Bounds, Cadence};
 use crate::policy::{Observes, Policy};
 use crate::reward::RewardKind;
 use crate::segment::{SegmentId, Segments};
@@ -86,6 +86,8 @@ pub struct Bandit {
     regular: bool,
     /// Share of decisions spread evenly over the eligible arms, in [0, 1].
     exploration: f64,
+    /// Floors and caps, if there are any.
+    shares: Option<Bounds>,
     cadence: Cadence,
     refresh: Refresh,
     keys: Keyring,
@@ -154,8 +156,8 @@ impl Bandit {
 
     /// A book without plans.
     fn empty_book(&self) -> Book {
-        // Standings are of counters that are read where they are counted.
-        let plain = self.waiting.is_none() && self.exchange.is_none();
+        // Standings are of counters that are read where they are counted, and say who leads, which bounds may forbid.
+        let plain = self.waiting.is_none() && self.exchange.is_none() && self.shares.is_none();
         let index = self.policy.as_index().filter(|_| plain);
         Book::new(self.segments.len(), index.map(|_| self.arms.len()))
     }

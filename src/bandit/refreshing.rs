@@ -1,7 +1,7 @@
 //! Refreshing plans: from counters to beliefs, probabilities and a table.
 
 use crate::arm::Eligibility;
-use crate::plan::{Plan, SegmentPlans};
+use crate::plan::{InfeasibleShares, Plan, SegmentPlans};
 use crate::policy::{Observes, View};
 use crate::segment::SegmentId;
 
@@ -50,16 +50,21 @@ impl Bandit {
             // What has been computed in this round for a larger set, and knows all there is to know.
             let events = plans.events();
             let larger = self.restricted(plans, eligible, |plan| plan.known() >= events);
-            larger.unwrap_or_else(|| self.compute(plans, segment, eligible))
+            larger.map_or_else(|| self.compute(plans, segment, eligible), Ok)
         })
     }
 
     /// The plan for a set that has none.
-    pub(super) fn first(&self, plans: &SegmentPlans, segment: SegmentId, eligible: &Eligibility) -> Plan {
+    pub(super) fn first(
+        &self,
+        plans: &SegmentPlans,
+        segment: SegmentId,
+        eligible: &Eligibility,
+    ) -> Result<Plan, InfeasibleShares> {
         // One that is in place for a larger set and is not due serves that set's decisions too.
         let events = plans.events();
         let larger = self.restricted(plans, eligible, |plan| plan.due_at() > events);
-        larger.unwrap_or_else(|| self.compute(plans, segment, eligible))
+        larger.map_or_else(|| self.compute(plans, segment, eligible), Ok)
     }
 
     /// The plan for a set taken from one of a larger set that will do, where the policy is such that it may.
@@ -76,14 +81,21 @@ impl Bandit {
     }
 
     /// The plan for what is known now.
-    fn compute(&self, plans: &SegmentPlans, segment: SegmentId, eligible: &Eligibility) -> Plan {
+    fn compute(
+        &self,
+        plans: &SegmentPlans,
+        segment: SegmentId,
+        eligible: &Eligibility,
+    ) -> Result<Plan, InfeasibleShares> {
         // Events before counters: the counters then hold at least these events, and what comes between is counted
         // towards the next plan.
         let events = plans.events();
         if let (Some(index), Some(desk)) = (self.policy.as_index(), plans.desk()) {
             let top = desk.top(index, eligible, self.cells.of(segment));
             let due_at = self.due_at(events, eligible.len(), || top.outcomes, || top.selections);
-            return Plan::leading(eligible.clone(), top, self.exploration).scheduled(due_at).knowing(events);
+            return Ok(Plan::leading(eligible.clone(), top, self.exploration)
+                .scheduled(due_at)
+                .knowing(events));
         }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors, told } = self.known(segment, &arms);
@@ -92,12 +104,12 @@ impl Bandit {
 
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
         let due_at = self.due_at(events, arms.len(), || told, selections);
-        let plan = Plan::new(eligible.clone(), &probabilities, self.exploration);
+        let plan = Plan::bounded(eligible.clone(), &probabilities, self.exploration, self.shares.as_ref())?;
         let plan = plan.scheduled(due_at).knowing(events);
-        match self.regular && !(probabilities.uniform > 0.0) {
+        Ok(match self.regular && !(probabilities.uniform > 0.0) {
             true => plan.restrictable(),
             false => plan,
-        }
+        })
     }
 
     /// Events at which a plan made now is due for replacement.

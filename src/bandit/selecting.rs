@@ -7,7 +7,7 @@ use rand::Rng;
 
 use crate::arm::{ArmId, Eligibility};
 use crate::decision::{Decision, DecisionId};
-use crate::plan::{Drawn, Plan, SegmentPlans};
+use crate::plan::{Drawn, InfeasibleShares, Plan, SegmentPlans};
 use crate::policy::Observes;
 use crate::segment::SegmentId;
 use crate::statistics::{CohortId, Entry, Refused};
@@ -35,6 +35,8 @@ pub enum SelectError {
         /// Fingerprint of the bandit's.
         arms: u64,
     },
+    /// No shares of the eligible arms are within the [bounds](crate::plan::Shares): nothing is sent instead.
+    Shares(InfeasibleShares),
     /// The arm that was drawn has been selected [`MAX_COUNT`](crate::ArmStatistics::MAX_COUNT) times in this
     /// segment.
     CounterFull {
@@ -60,6 +62,7 @@ impl fmt::Display for SelectError {
             Self::ForeignEligibility { eligibility, arms } => {
                 write!(f, "the set belongs to the arm space {eligibility:016x}, the bandit has {arms:016x}")
             }
+            Self::Shares(error) => error.fmt(f),
             Self::CounterFull { segment, arm } => {
                 write!(f, "arm {arm} was selected as often in segment {segment} as can be counted")
             }
@@ -73,6 +76,12 @@ impl fmt::Display for SelectError {
 }
 
 impl Error for SelectError {}
+
+impl From<InfeasibleShares> for SelectError {
+    fn from(error: InfeasibleShares) -> Self {
+        Self::Shares(error)
+    }
+}
 
 #[cfg(feature = "journal")]
 impl From<crate::journal::ReserveError> for SelectError {
@@ -96,7 +105,8 @@ impl Bandit {
     ///
     /// # Errors
     ///
-    /// [`SelectError`]: an empty set, a segment or set that is not this bandit's, a full counter.
+    /// [`SelectError`]: an empty set, one of which no shares are within the bounds, a segment or set that is not this
+    /// bandit's, a full counter.
     pub fn select<R: Rng + ?Sized>(
         &self,
         segment: SegmentId,
@@ -110,10 +120,11 @@ impl Bandit {
     ///
     /// # Errors
     ///
-    /// [`SelectError`]: an empty set, a segment or set that is not this bandit's.
+    /// [`SelectError`]: an empty set, one of which no shares are within the bounds, a segment or set that is not this
+    /// bandit's.
     pub fn plan(&self, segment: SegmentId, eligible: &Eligibility) -> Result<Arc<Plan>, SelectError> {
         let plans = self.plans(segment, eligible)?;
-        Ok(plans.with(eligible, || self.first(plans, segment, eligible), Arc::clone))
+        Ok(plans.with(eligible, || self.first(plans, segment, eligible), Arc::clone)?)
     }
 
     /// A decision for an arm that a log has chosen, as if it had been drawn.
@@ -134,7 +145,7 @@ impl Bandit {
     ) -> Result<Decision, SelectError> {
         let plans = self.plans(segment, eligible)?;
         let place = self.reserve()?;
-        let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan));
+        let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan))?;
         let (sequence, counted) = loop {
             let numbered = match &self.waiting {
                 None => self.cohort.number().map(|sequence| (sequence, self.count(None, segment, drawn.arm))),

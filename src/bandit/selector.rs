@@ -87,7 +87,8 @@ impl<R: Rng> Selector<'_, R> {
     ///
     /// # Errors
     ///
-    /// [`SelectError`]: an empty set, a segment or set that is not the bandit's, a full counter.
+    /// [`SelectError`]: an empty set, one of which no shares are within the bounds, a segment or set that is not the
+    /// bandit's, a full counter.
     pub fn select(&mut self, segment: SegmentId, eligible: &Eligibility) -> Result<Decision, SelectError> {
         let shelf = shelf(segment, eligible);
         let current = |held: &&Held<'_>| {
@@ -187,7 +188,7 @@ impl<R: Rng> Selector<'_, R> {
     #[cold]
     fn ask(&mut self, shelf: usize, segment: SegmentId, eligible: &Eligibility) -> Result<(), SelectError> {
         let plans = self.bandit.plans(segment, eligible)?;
-        let plan = plans.with(eligible, || self.bandit.first(plans, segment, eligible), Arc::clone);
+        let plan = plans.with(eligible, || self.bandit.first(plans, segment, eligible), Arc::clone)?;
         self.cache_use.misses += 1;
         let spare = |held: &Option<Held<'_>>| held.as_ref().is_none_or(|held| held.plan.is_retired());
         let any = self.cache_use.misses as usize % WAYS;

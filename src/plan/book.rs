@@ -145,25 +145,29 @@ impl SegmentPlans {
 
     /// Uses the plan for a set, computed by `compute` if there is none. The set itself is compared, not only its
     /// digest: a collision must not send to somebody without consent.
-    pub(crate) fn with<T>(
+    ///
+    /// # Errors
+    ///
+    /// That of `compute`; nothing has changed then.
+    pub(crate) fn with<T, E>(
         &self,
         eligible: &Eligibility,
-        compute: impl FnOnce() -> Plan,
+        compute: impl FnOnce() -> Result<Plan, E>,
         using: impl FnOnce(&Arc<Plan>) -> T,
-    ) -> T {
+    ) -> Result<T, E> {
         let number = (eligible.digest() % SHELVES as u64) as usize;
         let shelf = &self.shelves[number];
         for place in shelf {
             if let Some(plan) = place.load().as_ref().filter(|plan| plan.eligible() == eligible) {
                 plan.touch();
-                return using(plan);
+                return Ok(using(plan));
             }
         }
         // Relaxed: only a number to look at.
         self.misses.fetch_add(1, Ordering::Relaxed);
         // Before the computation: a plan that was begun in an earlier epoch is due.
         let epoch = self.epoch();
-        let plan = Arc::new(compute().of_epoch(epoch));
+        let plan = Arc::new(compute()?.of_epoch(epoch));
         plan.touch();
         let way = room(shelf, eligible);
         put(&shelf[way], Some(Arc::clone(&plan)));
@@ -172,7 +176,7 @@ impl SegmentPlans {
         // AcqRel: after the plan and its bit, so that a refresher which resets the mark after this sees both.
         let due_at = if self.epoch() == epoch { plan.due_at() } else { 0 };
         self.due_at.fetch_min(due_at, Ordering::AcqRel);
-        using(&plan)
+        Ok(using(&plan))
     }
 
     /// How often there was no plan in place for a set that was asked for.
@@ -207,8 +211,8 @@ impl SegmentPlans {
     }
 
     /// Replaces the plans that are due, unless somebody else is at it; returns how many. Plans that nobody used
-    /// are dropped instead.
-    pub(crate) fn refresh(&self, compute: impl Fn(&Eligibility) -> Plan) -> usize {
+    /// are dropped instead, as are those that can no longer be computed.
+    pub(crate) fn refresh<E>(&self, compute: impl Fn(&Eligibility) -> Result<Plan, E>) -> usize {
         let mut replaced = 0;
         // Relaxed: looked at again, with more care, by the one refresher.
         let mut events = self.events.load(Ordering::Relaxed);
@@ -246,7 +250,7 @@ impl SegmentPlans {
     }
 
     /// Replaces what is due, as the one refresher.
-    fn replace(&self, compute: impl Fn(&Eligibility) -> Plan) -> usize {
+    fn replace<E>(&self, compute: impl Fn(&Eligibility) -> Result<Plan, E>) -> usize {
         let events = self.events();
         let epoch = self.epoch();
         // Reset before the places are read: a plan put up later lowers the mark again.
@@ -273,7 +277,11 @@ impl SegmentPlans {
         // Larger sets first, so that smaller ones may be taken from them.
         due.sort_by_key(|(_, eligible)| std::cmp::Reverse(eligible.len()));
         for (place, eligible) in due {
-            let plan = compute(&eligible).of_epoch(epoch);
+            let Ok(plan) = compute(&eligible) else {
+                put(place, None);
+                continue;
+            };
+            let plan = plan.of_epoch(epoch);
             due_at = due_at.min(plan.due_at());
             put(place, Some(Arc::new(plan)));
             replaced += 1;

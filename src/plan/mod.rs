@@ -1,6 +1,7 @@
 //! Plans: probabilities made into a table to draw from, immutable and published whole.
 //!
-//! A [`Plan`] adds the exploration share to what a policy asks for and rounds the result to whole units of 2⁻⁵³.
+//! A [`Plan`] adds the exploration share to what a policy asks for, keeps the sum to floors and caps if there are
+//! [any](Shares), and rounds the result to whole units of 2⁻⁵³.
 //! From then on there is one set of numbers: the table draws an arm with exactly the probability that the
 //! decision carries. [`Cadence`] says when a plan is due, the book keeps the plans of each segment by eligible
 //! set.
@@ -17,7 +18,8 @@
 //! eligible now would have been selected with a probability of 10⁻⁷ at most, exploration apart, then that plan, cut to the
 //! set, is the set's own up to a total variation of 10⁻⁷; making it follows its contenders. If the policy is an
 //! [index](crate::policy::Index), the arms' standing is kept for each set, and brought up to date in a few steps. Else,
-//! and for a set without the leaders, the plan is computed.
+//! and for a set without the leaders, the plan is computed. Where shares are bounded, every plan is: what is nearest to the
+//! policy's for one set says nothing of another.
 //!
 //! [`Bandit::plan_misses`]: crate::Bandit::plan_misses
 //! [`Selector::cache_use`]: crate::Selector::cache_use
@@ -27,17 +29,21 @@ mod cadence;
 mod group;
 #[cfg(all(test, loom))]
 mod models;
+mod projection;
 mod ranks;
 mod restriction;
+mod shares;
 mod standing;
 mod table;
 
 pub use cadence::{Cadence, CadenceError};
+pub use shares::{InfeasibleShares, Shares, SharesError};
 pub use table::{Column, Outcome};
 
 pub(crate) use table::UNIT_BITS;
 
 pub(crate) use book::{Book, SegmentPlans};
+pub(crate) use shares::Bounds;
 pub(crate) use standing::Desk;
 
 use rand::Rng;
@@ -101,6 +107,18 @@ impl Plan {
         let ranks = (!eligible.is_all()).then(|| Arc::new(Ranks::of(eligible.words())));
         let table = Table::new(eligible.len() as u32, probabilities, exploration);
         Self::of(eligible, ranks, Law::Table(table))
+    }
+
+    /// The same within bounds, or why there is none.
+    pub(crate) fn bounded(
+        eligible: Eligibility,
+        probabilities: &Probabilities,
+        exploration: f64,
+        bounds: Option<&Bounds>,
+    ) -> Result<Self, InfeasibleShares> {
+        let Some(bounds) = bounds else { return Ok(Self::new(eligible, probabilities, exploration)) };
+        let shares = bounds.bound(&eligible, probabilities, exploration)?;
+        Ok(Self::new(eligible, &shares, 0.0))
     }
 
     /// A plan that gives the leaders of an index their share evenly, and all eligible arms alike the rest and the

@@ -233,13 +233,15 @@ impl Probabilities {
     }
 
     /// The share of each of so many positions, the even part included, scaled to sum to one; entries that are negative or not
-    /// finite count as zero, and if nothing is left, all share evenly.
+    /// finite count as zero, as do those of positions beyond, and if nothing is left, all share evenly.
     #[must_use]
     pub fn to_dense(&self, arms: usize) -> Vec<f64> {
         let sane = |share: f64| if share > 0.0 && share < f64::INFINITY { share } else { 0.0 };
         let mut shares = vec![sane(self.uniform) / arms as f64; arms];
         for &(position, share) in &self.contenders {
-            shares[position as usize] += sane(share);
+            if let Some(own) = shares.get_mut(position as usize) {
+                *own += sane(share);
+            }
         }
         let total: f64 = shares.iter().sum();
         if !(total > 0.0 && total < f64::INFINITY) {

@@ -7,6 +7,7 @@
 
 mod places;
 
+use std::convert::Infallible;
 use std::sync::LazyLock;
 
 use loom::thread;
@@ -48,7 +49,7 @@ impl Segment {
     }
 
     /// A plan that is due at the event after those it knows of.
-    fn compute(&self, eligible: &Eligibility) -> Plan {
+    fn compute(&self, eligible: &Eligibility) -> Result<Plan, Infallible> {
         let events = self.plans.events();
         let counted = self.counter.load(Ordering::Relaxed);
         assert!(counted >= events, "a plan that says it knows of events whose counters it has not seen");
@@ -56,16 +57,17 @@ impl Segment {
             Plan::new(eligible.clone(), &Probabilities::dense(&[0.75, 0.25]), 0.5).scheduled(events + 1);
         // As if drawn from at once: an unused plan would be dropped when due instead of replaced.
         plan.touch();
-        plan
+        Ok(plan)
     }
 
     fn draw(&self, eligible: &Eligibility) {
-        self.plans.with(eligible, || self.compute(eligible), |plan| whole(plan, eligible));
+        let Ok(()) = self.plans.with(eligible, || self.compute(eligible), |plan| whole(plan, eligible));
     }
 
     /// Takes a plan at hand, as a handle does.
     fn hold(&self, eligible: &Eligibility) -> Arc<Plan> {
-        self.plans.with(eligible, || self.compute(eligible), Arc::clone)
+        let Ok(plan) = self.plans.with(eligible, || self.compute(eligible), Arc::clone);
+        plan
     }
 
     /// What a reward does.
