@@ -189,6 +189,11 @@ pub enum RestoreError {
         /// The snapshot's version.
         version: u32,
     },
+    /// The policy learns from importance-weighted sums, which snapshots do not tell.
+    Weighted {
+        /// The policy.
+        policy: String,
+    },
     /// The bandit has made decisions already; restoring is for a fresh one.
     InUse {
         /// How many.
@@ -288,6 +293,9 @@ impl fmt::Display for RestoreError {
         match self {
             Self::Version { version } => {
                 write!(f, "snapshot version {version} is unknown, {} is known", Snapshot::VERSION)
+            }
+            Self::Weighted { policy } => {
+                write!(f, "policy {policy} needs sums that a snapshot does not tell")
             }
             Self::InUse { decisions } => {
                 write!(f, "the bandit has made {decisions} decisions; restore before the first")

@@ -55,12 +55,18 @@ fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
     let worlds: [&dyn World; 3] = [&rare, &factors, &counted];
     let every = Cadence::EVERY_EVENT;
     for (world, seed) in worlds.into_iter().zip(5..) {
-        for policy in ["thompson", "ucb1", "kl-ucb", "moss", "epsilon-greedy", "softmax", "uniform"] {
+        for policy in
+            ["thompson", "ucb1", "kl-ucb", "moss", "epsilon-greedy", "softmax", "tsallis-inf", "uniform"]
+        {
             for cadence in [every, Cadence::default(), Cadence::every(7)] {
                 let horizon = 1_500;
                 let policy = || named(policy, horizon).unwrap();
                 // A bandit makes a plan that a selection has made due before the outcome, the simulation after it.
                 if policy().observes() == Observes::Selections && cadence != every {
+                    continue;
+                }
+                // A bandit numbers decisions through all segments, the simulation in each.
+                if policy().importance(1).is_some() && world.segments().len() > 1 {
                     continue;
                 }
                 let experiment = Experiment::new(world, horizon).cadence(cadence).exploration(0.01);
@@ -146,4 +152,26 @@ fn checkpoints_are_those_asked_for_and_the_horizon() {
     assert_eq!((curve.regret.len(), curve.best_arm_share.len(), curve.reward.len()), (3, 3, 3));
     let default = Experiment::new(&world, 60).run(&Thompson::default(), 2, 1).checkpoints;
     assert_eq!(default, [1, 2, 5, 10, 20, 50, 60]);
+}
+
+/// What a policy that weights outcomes has learnt is in no snapshot and no journal: that is said, not lost.
+#[test]
+fn weighted_sums_are_kept_where_they_can_be() {
+    use tactful::bandit::BuildError;
+    use tactful::snapshot::RestoreError;
+    use tactful::time::Window;
+
+    let world = BernoulliArms::new(vec![0.1, 0.2]).unwrap();
+    let builder = || {
+        Bandit::builder(world.arms().clone(), Segments::single())
+            .boxed_policy(named("tsallis-inf", 1).unwrap())
+    };
+    let refused = |error| matches!(error, Err(BuildError::Weighted { policy }) if policy == "tsallis-inf");
+    assert!(refused(builder().replicated().build().map(drop)));
+    let day = std::time::Duration::from_secs(86_400);
+    let window = Window::new(day * 3, day).unwrap();
+    assert!(refused(builder().window(window).build().map(drop)));
+    let snapshot = Bandit::builder(world.arms().clone(), Segments::single()).build().unwrap().snapshot();
+    let restored = builder().build().unwrap().restore(&snapshot);
+    assert!(matches!(restored, Err(RestoreError::Weighted { .. })));
 }

@@ -13,7 +13,7 @@ use crate::plan::{Book, Cadence, Shares, SharesError};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardKindError, RewardRule, RewardValueError};
 use crate::segment::Segments;
-use crate::statistics::{Cells, Cohort, Defaults, Ledger, Shape};
+use crate::statistics::{Cells, Cohort, Defaults, ImportanceCells, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
@@ -78,6 +78,12 @@ pub enum BuildError {
     Cost(NameError),
     /// A rule of forgetting under which nothing would be remembered, or any at all where no window tells ages apart.
     Forgetting(ForgettingError),
+    /// The policy learns from importance-weighted sums, which are kept for bandits that run by themselves, without a window,
+    /// exchange or journal, only.
+    Weighted {
+        /// The policy.
+        policy: String,
+    },
     /// Two token keys have the same number.
     DuplicateKey {
         /// The number.
@@ -106,6 +112,12 @@ impl fmt::Display for BuildError {
             }
             Self::Cost(error) => write!(f, "cost: {error}"),
             Self::Forgetting(error) => error.fmt(f),
+            Self::Weighted { policy } => {
+                write!(
+                    f,
+                    "policy {policy} needs sums that a bandit with a window, exchange or journal does not keep"
+                )
+            }
             Self::DuplicateKey { key } => write!(f, "token key number {key} is given twice"),
             Self::Incarnation { incarnation } => write!(f, "incarnation {incarnation} is not below 2^48"),
         }
@@ -415,6 +427,12 @@ impl BanditBuilder {
             waiting.delays_by = self.delays_by;
             waiting
         });
+        let importance = self.policy.importance(self.arms.len());
+        if importance.is_some() && (waiting.is_some() || self.replicated) {
+            return Err(BuildError::Weighted { policy: self.policy.name() });
+        }
+        let sums = |importance| (importance, ImportanceCells::new(self.segments.len(), self.arms.len()));
+        let importance = importance.map(sums);
         let shares = self.shares.of(&self.arms).map_err(BuildError::Shares)?;
         // Standings are of counters that are read where they are counted, and say who leads, which bounds may forbid.
         let plain = waiting.is_none() && !self.replicated && shares.is_none();
@@ -438,6 +456,7 @@ impl BanditBuilder {
             reward: self.reward,
             prior: self.prior,
             observes: self.policy.observes(),
+            importance,
             regular: self.policy.is_regular() && shares.is_none(),
             shares,
             policy: self.policy,

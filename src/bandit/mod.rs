@@ -33,13 +33,13 @@ pub use waiting::{DelaysBy, Late, TimeError};
 use std::collections::BTreeMap;
 
 use crate::arm::{ArmSpace, NameError};
-use crate::belief::Beta;
+use crate::belief::{Beta, Importance};
 use crate::decision::{Issuer, Keyring};
 use crate::plan::{Book, Bounds, Cadence};
 use crate::policy::{Observes, Policy};
 use crate::reward::RewardKind;
 use crate::segment::{SegmentId, Segments};
-use crate::statistics::{Cells, Cohort};
+use crate::statistics::{Cells, Cohort, ImportanceCells};
 use crate::sync::AtomicU64;
 
 use ancestor::Ancestor;
@@ -82,6 +82,8 @@ pub struct Bandit {
     policy: Box<dyn Policy>,
     /// What the policy observes, asked once.
     observes: Observes,
+    /// How outcomes are weighted, and what they add up to then, where the policy needs to know.
+    importance: Option<(Importance, ImportanceCells)>,
     /// Whether the policy is regular, asked once.
     regular: bool,
     /// Share of decisions spread evenly over the eligible arms, in [0, 1].

@@ -99,8 +99,13 @@ impl Bandit {
         }
         let arms = eligible.to_vec();
         let Known { statistics, posteriors, told } = self.known(segment, &arms);
-        let probabilities =
-            self.policy.probabilities(&View::new(&arms, &posteriors, &statistics).of_segment(segment));
+        let losses = self.importance.as_ref().map(|(importance, sums)| {
+            let epochs = sums.read(segment, &arms);
+            importance.losses(arms.len(), epochs.iter().map(|sums| sums.iter()))
+        });
+        let view = View::new(&arms, &posteriors, &statistics).of_segment(segment);
+        let view = losses.as_ref().map_or(view, |losses| view.with_losses(losses));
+        let probabilities = self.policy.probabilities(&view);
 
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();
         let due_at = self.due_at(events, arms.len(), || told, selections);

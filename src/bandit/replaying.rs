@@ -325,6 +325,9 @@ impl BanditBuilder {
     ) -> Result<(Bandit, Recovered), ReplayError> {
         let back_pressure = settings.has_back_pressure();
         let mut bandit = self.build().map_err(ReplayError::Build)?;
+        if bandit.importance.is_some() {
+            return Err(ReplayError::Build(BuildError::Weighted { policy: bandit.policy.name() }));
+        }
         // A bucket longer than while it runs: records of a cohort that was about to close may come after the snapshot.
         bandit.hold(1);
         let mut recovery = Recovery::begin(storage)?;

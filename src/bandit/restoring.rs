@@ -51,6 +51,9 @@ impl Bandit {
         if decisions > 0 {
             return Err(RestoreError::InUse { decisions });
         }
+        if self.importance.is_some() {
+            return Err(RestoreError::Weighted { policy: self.policy.name() });
+        }
         let estate = self.read_estate(snapshot)?;
         let exchange = self.resumed(snapshot.exchange.as_deref())?;
         #[cfg(feature = "journal")]

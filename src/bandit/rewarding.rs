@@ -281,6 +281,10 @@ impl Bandit {
             None => {
                 self.claim(decision.id)?;
                 self.cells.reward(segment, arm, quantity);
+                if let Some((importance, sums)) = &self.importance {
+                    let weight = importance.weight(decision.propensity());
+                    sums.add((segment, arm), decision.id.sequence + 1, weight, quantity);
+                }
                 Ok(now)
             }
         }

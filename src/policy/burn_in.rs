@@ -1,5 +1,7 @@
 //! Burn-in: equal shares until every arm has been tried so many times.
 
+use crate::belief::Importance;
+
 use super::{Observes, Policy, Probabilities, View};
 
 /// Selects uniformly among the eligible arms with fewer than n₀ selections, until there are none; then another policy decides.
@@ -35,6 +37,10 @@ impl Policy for BurnIn {
 
     fn observes(&self) -> Observes {
         Observes::Selections
+    }
+
+    fn importance(&self, arms: usize) -> Option<Importance> {
+        self.inner.importance(arms)
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {

@@ -1,6 +1,7 @@
 //! Conservative: another policy, as far as a baseline arm's earnings are not put at risk.
 
 use crate::arm::ArmId;
+use crate::belief::Importance;
 use crate::statistics::ArmStatistics;
 
 use super::index::mean;
@@ -106,6 +107,10 @@ impl Policy for Conservative {
 
     fn observes(&self) -> Observes {
         Observes::Selections
+    }
+
+    fn importance(&self, arms: usize) -> Option<Importance> {
+        self.inner.importance(arms)
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {

@@ -15,6 +15,9 @@ use super::{Observes, Policy, Probabilities, View};
 /// rare rewards; [`Exp3Ix::plain`] is the textbook's. Against a baseline losses may be negative, and the proof of the paper
 /// does not cover them.
 ///
+/// The sums it learns from are kept by a bandit that runs by itself, without a window, exchange or journal; others refuse it
+/// when they are built.
+///
 /// **When**: as the reference for adversarial rewards. **When not**: where [Tsallis-INF](super::TsallisInf) will do, which
 /// needs no horizon and regrets less.
 #[derive(Clone, Copy, Debug, PartialEq)]

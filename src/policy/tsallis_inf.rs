@@ -15,6 +15,9 @@ use super::{Observes, Policy, Probabilities, View};
 /// rewards vary, the faster it learns. Without that the policy is not fit for rare rewards; [`TsallisInf::plain`] is the
 /// textbook's. The estimates are unbiased either way, but the proof of the paper covers the plain form only.
 ///
+/// The sums it learns from are kept by a bandit that runs by itself, without a window, exchange or journal; others refuse it
+/// when they are built.
+///
 /// **When**: where rewards may turn against whoever relies on them, and for a guarantee that needs no assumption.
 /// **When not**: as the default; on independent customers Thompson sampling regrets a fraction of it.
 #[derive(Clone, Copy, Debug, PartialEq)]

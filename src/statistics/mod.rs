@@ -31,7 +31,7 @@ pub(crate) use claims::Claims;
 pub(crate) use cohort::{ClaimError, Cohort};
 pub(crate) use defaults::Defaults;
 pub(crate) use history::Layer;
-pub(crate) use importance::{ImportanceSums, epoch};
+pub(crate) use importance::{ImportanceCells, ImportanceSums, epoch};
 pub(crate) use ledger::{Entry, Ledger, Shape, State};
 pub(crate) use outbox::Outbox;
 pub(crate) use outcomes::Unjoined;

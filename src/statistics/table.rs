@@ -92,7 +92,7 @@ impl<C: Blank> Table<C> {
 
     /// The cell of an arm in a segment, made if it is not there.
     #[inline]
-    fn touch(&self, segment: SegmentId, arm: ArmId) -> &C {
+    pub(super) fn touch(&self, segment: SegmentId, arm: ArmId) -> &C {
         &self.page(segment, arm).get_or_set(Page::new).0[arm.index() % PAGE]
     }
 
