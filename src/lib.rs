@@ -74,6 +74,8 @@ pub mod time;
 
 pub mod statistics;
 
+pub mod holdout;
+
 pub mod belief;
 
 pub mod policy;

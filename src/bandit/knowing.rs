@@ -2,11 +2,26 @@
 
 use crate::arm::ArmId;
 use crate::belief::{Beta, Evidence, Pending};
+use crate::policy::Portfolio;
 use crate::segment::SegmentId;
 use crate::statistics::{ArmStatistics, Entry, State};
 
 use super::Bandit;
 use super::waiting::Waiting;
+
+/// All segments of a bandit, for policies that look beyond their own.
+#[derive(Debug)]
+pub(super) struct Everyone<'a>(pub(super) &'a Bandit);
+
+impl Portfolio for Everyone<'_> {
+    fn segments(&self) -> Vec<SegmentId> {
+        self.0.segments.iter().map(|segment| segment.id()).collect()
+    }
+
+    fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
+        self.0.known(segment, arms).posteriors
+    }
+}
 
 /// What is known of some arms in a segment, one entry for each.
 #[derive(Debug)]
@@ -137,6 +152,16 @@ impl Bandit {
     #[track_caller]
     pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         self.check(segment, arm);
+        self.counted(segment, arm, true)
+    }
+
+    /// The same of decisions that have had their time, as all have where there is no window.
+    pub(super) fn settled(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
+        self.counted(segment, arm, false)
+    }
+
+    /// What has been counted of an arm, of decisions whose window is open too or not.
+    fn counted(&self, segment: SegmentId, arm: ArmId, open: bool) -> ArmStatistics {
         let peers = self.peers();
         let mut sum = ArmStatistics::default();
         let mut add = |statistics| sum = sum.plus(statistics);
@@ -155,8 +180,11 @@ impl Bandit {
             let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries);
             for entry in state.open.iter().map(|entry| &**entry).chain(theirs) {
                 let statistics = entry.cells.read(segment, arm);
-                let closed = state.is_closed(entry.id, window);
-                add(if closed { statistics.settled(default) } else { statistics });
+                match state.is_closed(entry.id, window) {
+                    true => add(statistics.settled(default)),
+                    false if open => add(statistics),
+                    false => {}
+                }
             }
         });
         sum

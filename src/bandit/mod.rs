@@ -6,6 +6,7 @@ mod exchange;
 #[cfg(feature = "journal")]
 mod journaling;
 mod knowing;
+mod lifting;
 #[cfg(feature = "journal")]
 mod nameless;
 mod observing;

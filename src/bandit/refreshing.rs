@@ -6,7 +6,7 @@ use crate::policy::{Observes, View};
 use crate::segment::SegmentId;
 
 use super::Bandit;
-use super::knowing::Known;
+use super::knowing::{Everyone, Known};
 
 /// Who computes a plan that is due.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +103,8 @@ impl Bandit {
             let epochs = sums.read(segment, &arms);
             importance.losses(arms.len(), epochs.iter().map(|sums| sums.iter()))
         });
-        let view = View::new(&arms, &posteriors, &statistics).of_segment(segment);
+        let everyone = Everyone(self);
+        let view = View::new(&arms, &posteriors, &statistics).of_segment(segment).with_portfolio(&everyone);
         let view = losses.as_ref().map_or(view, |losses| view.with_losses(losses));
         let probabilities = self.policy.probabilities(&view);
 

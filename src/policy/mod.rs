@@ -12,6 +12,8 @@ mod divergence;
 mod epsilon_greedy;
 mod exp3_ix;
 mod fixed;
+mod game;
+mod held_out;
 mod index;
 mod inverse_gap;
 mod kl_ucb;
@@ -21,6 +23,7 @@ mod moss;
 mod named;
 mod optimistic_thompson;
 mod parameter;
+mod portfolio;
 mod sharpened_thompson;
 mod softmax;
 mod thompson;
@@ -30,6 +33,7 @@ mod ucb1;
 mod ucb1_tuned;
 mod ucb_v;
 mod uniform;
+mod worst_off;
 
 pub use bayes_ucb::BayesUcb;
 pub use burn_in::BurnIn;
@@ -39,6 +43,7 @@ pub use divergence::Family;
 pub use epsilon_greedy::EpsilonGreedy;
 pub use exp3_ix::Exp3Ix;
 pub use fixed::Fixed;
+pub use held_out::HeldOut;
 pub use index::Index;
 pub use inverse_gap::InverseGap;
 pub use kl_ucb::KlUcb;
@@ -48,6 +53,7 @@ pub use moss::Moss;
 pub use named::{NamedError, named, names};
 pub use optimistic_thompson::OptimisticThompson;
 pub use parameter::ParameterError;
+pub use portfolio::Portfolio;
 pub use sharpened_thompson::SharpenedThompson;
 pub use softmax::Softmax;
 pub use thompson::Thompson;
@@ -57,6 +63,7 @@ pub use ucb_v::UcbV;
 pub use ucb1::Ucb1;
 pub use ucb1_tuned::Ucb1Tuned;
 pub use uniform::Uniform;
+pub use worst_off::{Robustness, WorstOff};
 
 pub(crate) use index::shared;
 
@@ -126,6 +133,7 @@ pub struct View<'a> {
     statistics: &'a [ArmStatistics],
     segment: SegmentId,
     losses: Option<&'a Losses>,
+    portfolio: Option<&'a dyn Portfolio>,
 }
 
 impl<'a> View<'a> {
@@ -137,7 +145,7 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn new(arms: &'a [ArmId], posteriors: &'a [Beta], statistics: &'a [ArmStatistics]) -> Self {
         assert!(arms.len() == posteriors.len() && arms.len() == statistics.len(), "one entry per arm");
-        Self { arms, posteriors, statistics, segment: SegmentId::new(0), losses: None }
+        Self { arms, posteriors, statistics, segment: SegmentId::new(0), losses: None, portfolio: None }
     }
 
     /// The same view, of this segment; without it, of the first.
@@ -155,6 +163,12 @@ impl<'a> View<'a> {
     pub fn with_losses(self, losses: &'a Losses) -> Self {
         assert!(losses.each.len() == self.arms.len(), "one entry per arm");
         Self { losses: Some(losses), ..self }
+    }
+
+    /// The same view with a look at other segments.
+    #[must_use]
+    pub fn with_portfolio(self, portfolio: &'a dyn Portfolio) -> Self {
+        Self { portfolio: Some(portfolio), ..self }
     }
 
     /// The number of eligible arms, at least one.
@@ -193,6 +207,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn losses(&self) -> Option<&'a Losses> {
         self.losses
+    }
+
+    /// What is believed in all segments, this one included; none where there is nothing to look at but this one.
+    #[must_use]
+    pub fn portfolio(&self) -> Option<&'a dyn Portfolio> {
+        self.portfolio
     }
 
     /// Decisions for the eligible arms so far.

@@ -9,7 +9,7 @@ use crate::arm::ArmId;
 use super::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
     KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, SharpenedThompson, Softmax,
-    Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
+    Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform, WorstOff,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -266,6 +266,10 @@ const KNOWN: &[Known] = &[
         Some(alpha) => ConditionalValueAtRisk::new(alpha)?,
         None => ConditionalValueAtRisk::default(),
     }),
+    known!("worst-off", "(delta)", |options, _| match options.number() {
+        Some(delta) => WorstOff::new(delta)?,
+        None => WorstOff::default(),
+    }),
     known!("burn-in", "(policy,selections)", |options, horizon| {
         let policy = options.policy(horizon)?;
         BurnIn::boxed(policy, options.number().ok_or_else(|| options.refused())?)
@@ -309,6 +313,7 @@ mod tests {
             "tsallis-inf(plain)",
             "maximin(0.2)",
             "cvar(0.1)",
+            "worst-off(0.05)",
             "burn-in(ucb1(0.5),10)",
             "conservative(epsilon-greedy(c=5),0,0.1)",
         ];

@@ -11,7 +11,7 @@ use rand::Rng;
 use crate::arm::{ArmId, Eligibility};
 use crate::belief::{Beta, Importance, Losses};
 use crate::plan::{Cadence, Plan};
-use crate::policy::{Observes, Policy, View};
+use crate::policy::{Observes, Policy, Portfolio, View};
 use crate::reward::{Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::statistics::{ArmStatistics, ImportanceSums, epoch};
@@ -60,6 +60,24 @@ struct Segment {
     issued: u64,
     /// For each epoch of decisions and each arm, what its rewards add up to where they are weighted.
     importance: Vec<Vec<ImportanceSums>>,
+}
+
+/// All segments, for policies that look beyond their own.
+#[derive(Debug)]
+struct Everyone<'a> {
+    segments: &'a [Segment],
+    prior: Beta,
+}
+
+impl Portfolio for Everyone<'_> {
+    fn segments(&self) -> Vec<SegmentId> {
+        (0..self.segments.len() as u32).map(SegmentId::new).collect()
+    }
+
+    fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
+        let statistics = &self.segments[segment.index()].statistics;
+        arms.iter().map(|arm| self.prior.after(statistics[arm.index()])).collect()
+    }
 }
 
 /// A decision, as far as a simulation needs to know.
@@ -157,7 +175,10 @@ impl<'a> Learner<'a> {
         let prior = self.settings.prior;
         self.posteriors.clear();
         self.posteriors.extend(statistics.iter().map(|arm| prior.after(*arm)));
-        let mut view = View::new(&set.arms, &self.posteriors, statistics).of_segment(request.segment);
+        let everyone = Everyone { segments: &self.segments, prior };
+        let mut view = View::new(&set.arms, &self.posteriors, statistics)
+            .of_segment(request.segment)
+            .with_portfolio(&everyone);
         if let Some(importance) = self.importance {
             let epochs = segment.importance.iter().map(|sums| set.arms.iter().map(|arm| &sums[arm.index()]));
             self.losses = importance.losses(set.arms.len(), epochs);
