@@ -6,6 +6,7 @@ use std::fmt;
 
 use statrs::function::erf::erf_inv;
 
+use super::roundwise::Estimator;
 use super::weighted::Weighted;
 
 /// The estimated mean reward per round of a policy, in the unit of the log's rewards.
@@ -50,6 +51,35 @@ pub enum EstimateError {
         /// The probability.
         probability: f64,
     },
+    /// λ is not above 0.
+    Lambda {
+        /// What was given.
+        lambda: f64,
+    },
+    /// The confidence of an interval is not between 0 and 1.
+    Confidence {
+        /// What was given.
+        confidence: f64,
+    },
+    /// An estimator asks for what is not there: propensities, a reward model, or dimensions of arms.
+    Missing {
+        /// The estimator.
+        estimator: Estimator,
+    },
+    /// Columns of numbers, or two logs to be compared, have unequal numbers of rounds.
+    OtherRounds {
+        /// Rounds of the one.
+        rounds: usize,
+        /// Rounds of the other.
+        others: usize,
+    },
+    /// A number is not finite, or a weight below 0.
+    Number {
+        /// The round, from 0.
+        round: usize,
+        /// The number.
+        number: f64,
+    },
     /// Propensities are so small, or rewards so large, that the weights, the value or its error are not finite.
     Overflow,
 }
@@ -64,6 +94,19 @@ impl fmt::Display for EstimateError {
             Self::Probability { round, probability } => {
                 write!(f, "round {round}: the policy's probability {probability} is not in [0, 1]")
             }
+            Self::Lambda { lambda } => write!(f, "lambda {lambda} is not above 0"),
+            Self::Confidence { confidence } => write!(f, "confidence {confidence} is not between 0 and 1"),
+            Self::Missing { estimator } => {
+                let needs = match () {
+                    () if estimator.needs_dimensions() => "propensities and dimensions of arms",
+                    () if !estimator.needs_propensities() => "a reward model",
+                    () if estimator.needs_model() => "propensities and a reward model",
+                    () => "propensities",
+                };
+                write!(f, "{estimator} needs {needs}")
+            }
+            Self::OtherRounds { rounds, others } => write!(f, "{rounds} rounds here, {others} there"),
+            Self::Number { round, number } => write!(f, "round {round}: {number} is not possible there"),
             Self::Overflow => f.write_str("propensities are too small or rewards too large to compute with"),
         }
     }

@@ -7,6 +7,7 @@ use crate::segment::SegmentId;
 
 use super::estimate::{Estimate, EstimateError};
 use super::log::Log;
+use super::roundwise::Estimator;
 use super::support::{Support, shown_of};
 use super::target::{Occasion, TargetPolicy};
 use super::weighted::{Weighted, binade};
@@ -122,6 +123,9 @@ pub fn self_normalised_arms_watched(
 
 /// The weight of every round, and how many rounds lie outside the log's support.
 fn weigh(log: &Log, target: &dyn TargetPolicy) -> Result<(Vec<f64>, usize), EstimateError> {
+    if !log.has_propensities() {
+        return Err(EstimateError::Missing { estimator: Estimator::Ips });
+    }
     let mut support = Support::new(log);
     let mut outside_support = 0;
     let mut weights = Vec::with_capacity(log.rounds().len());

@@ -40,6 +40,8 @@ pub struct Log {
     ranges: HashMap<SegmentId, Range<usize>>,
     least_propensity: f64,
     uniform: bool,
+    has_propensities: bool,
+    observational: bool,
 }
 
 /// What makes a round impossible.
@@ -175,6 +177,8 @@ impl Log {
             ranges: HashMap::new(),
             least_propensity: 1.0,
             uniform: false,
+            has_propensities: true,
+            observational: false,
         };
         for (number, round) in log.rounds.iter().enumerate() {
             log.check(round).map_err(|error| LogError::Round { round: number, error })?;
@@ -204,6 +208,35 @@ impl Log {
         }
         self.uniform = true;
         Ok(self)
+    }
+
+    /// Declares that nobody knows with what probabilities arms were sent: the propensities of the rounds are fillers. Only
+    /// a reward model can be asked about such a log, and what it says may be due to who was sent what.
+    #[must_use]
+    pub fn declare_no_propensities(mut self) -> Self {
+        self.has_propensities = false;
+        self.uniform = false;
+        self
+    }
+
+    /// Whether the propensities are known, as they are unless declared [otherwise](Log::declare_no_propensities).
+    #[must_use]
+    pub fn has_propensities(&self) -> bool {
+        self.has_propensities
+    }
+
+    /// Declares that arms were not sent at random: the propensities are somebody's estimate of what habit or rules made of
+    /// it. Everything is computed as ever, with a [warning](super::Warning).
+    #[must_use]
+    pub fn declare_observational(mut self) -> Self {
+        self.observational = true;
+        self
+    }
+
+    /// Whether the log was [declared observational](Log::declare_observational).
+    #[must_use]
+    pub fn is_observational(&self) -> bool {
+        self.observational
     }
 
     /// The arms.

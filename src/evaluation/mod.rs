@@ -40,26 +40,46 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod arm_groups;
+mod best_per_segment;
+mod cells;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod estimate;
 #[cfg(feature = "journal")]
 mod from_journal;
+mod honesty;
 mod inverse_propensity;
 mod log;
+mod marginal;
+mod model;
+mod question;
 mod rejection;
 mod replay;
+mod round_table;
+mod roundwise;
 mod support;
 mod target;
 mod weighted;
+mod weighted_rounds;
 
+pub use arm_groups::{ArmGroups, UnknownDimension};
+pub use best_per_segment::BestPerSegment;
 pub use estimate::{Estimate, EstimateError};
 #[cfg(feature = "journal")]
 pub use from_journal::{FromJournal, FromJournalError};
+pub use honesty::{Warning, warnings};
 pub use inverse_propensity::{
     inverse_propensity, self_normalised, self_normalised_arms, self_normalised_arms_watched,
 };
 pub use log::{Log, LogError, Round, RoundError};
+pub use model::{AdditiveModel, FOLDS, PooledModel, RewardModel, fold};
+pub use question::Question;
 pub use rejection::{Rejection, RejectionError};
 pub use replay::{ReplayError, replay, replay_watched};
+pub use round_table::{RoundProbabilities, RoundRewards, RoundTableError};
+pub use roundwise::{
+    Answer, Difference, Estimator, Evaluable, Evaluation, Evaluator, Interval, UnknownEstimator,
+};
 pub use target::{Occasion, TableError, TargetPolicy, TargetTable};
+pub use weighted_rounds::WeightedRounds;

@@ -7,6 +7,8 @@ use crate::arm::{ArmId, Eligibility};
 use crate::policy::{Fixed, Uniform};
 use crate::segment::SegmentId;
 
+use super::log::{Log, Round};
+
 /// What a policy may know when it chooses in a round.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -21,7 +23,12 @@ pub struct Occasion<'a> {
     pub(super) is_shown: bool,
 }
 
-impl Occasion<'_> {
+impl<'a> Occasion<'a> {
+    /// A round as a target meets it.
+    pub(super) fn of(log: &'a Log, number: usize, round: &'a Round) -> Self {
+        Self { round: number, segment: round.segment, eligible: log.eligible(round), is_shown: true }
+    }
+
     /// The share of each eligible arm where all are alike.
     fn even_share(&self) -> f64 {
         1.0 / self.eligible.len() as f64
@@ -35,6 +42,13 @@ impl Occasion<'_> {
 pub trait TargetPolicy: fmt::Debug {
     /// The probability, in [0, 1], of an eligible arm on this occasion. Over the eligible arms they sum to one.
     fn probability(&self, occasion: &Occasion<'_>, arm: ArmId) -> f64;
+
+    /// Rounds of one segment that allow all arms, with the same number here, below [`FOLDS`](super::FOLDS), get the same
+    /// probabilities. The default, `None`, is for probabilities of each round's own; they may take a sum over all arms
+    /// in every round.
+    fn variant(&self, _round: usize) -> Option<usize> {
+        None
+    }
 
     /// Whether every arm that the target may send here is among those which the log shows in this segment
     /// (`shown`, ascending). The default asks for the probability of every other arm.
@@ -52,6 +66,10 @@ impl TargetPolicy for Uniform {
         occasion.even_share()
     }
 
+    fn variant(&self, _: usize) -> Option<usize> {
+        Some(0)
+    }
+
     fn is_supported(&self, occasion: &Occasion<'_>, _: &[ArmId]) -> bool {
         occasion.is_shown
     }
@@ -64,6 +82,10 @@ impl TargetPolicy for Fixed {
             true => 0.0,
             false => occasion.even_share(),
         }
+    }
+
+    fn variant(&self, _: usize) -> Option<usize> {
+        Some(0)
     }
 
     fn is_supported(&self, occasion: &Occasion<'_>, shown: &[ArmId]) -> bool {
@@ -187,5 +209,8 @@ impl TargetPolicy for TargetTable {
         }
         let left: f64 = occasion.eligible.iter().filter_map(|arm| row.get(arm.index())).sum();
         if left > 0.0 { probability / left } else { occasion.even_share() }
+    }
+    fn variant(&self, _: usize) -> Option<usize> {
+        Some(0)
     }
 }

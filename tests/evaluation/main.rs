@@ -4,4 +4,5 @@
 mod estimates;
 mod refusals;
 mod replays;
+mod roundwise;
 mod world;

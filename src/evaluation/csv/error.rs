@@ -63,6 +63,18 @@ pub enum CsvFault {
         /// The propensity.
         propensity: f64,
     },
+    /// A probability of the target is not in [0, 1].
+    Probability {
+        /// The probability.
+        probability: f64,
+    },
+    /// The target's probabilities of a row do not sum to one.
+    Sum {
+        /// Their sum.
+        sum: f64,
+    },
+    /// A dimension of an arm has another level here than in an earlier row of the arm.
+    NotOfTheArm,
     /// A column has more different values than there can be levels.
     Levels {
         /// The most there can be.
@@ -151,6 +163,13 @@ impl fmt::Display for CsvFault {
             Self::Propensity { propensity } => {
                 write!(f, "propensity {propensity} is not above 0 and at most 1")
             }
+            Self::Probability { probability } => write!(f, "probability {probability} is not in [0, 1]"),
+            Self::Sum { sum } => {
+                write!(f, "the target's probabilities in this row, up to this column, sum to {sum}, not to 1")
+            }
+            Self::NotOfTheArm => f.write_str(
+                "the arm has another level here than in an earlier row; a dimension belongs to the arm",
+            ),
             Self::Levels { limit } => write!(f, "more than {limit} different values"),
             Self::LongLevel { bytes, limit } => {
                 write!(f, "a value of {bytes} bytes is no name, at most {limit} are possible")

@@ -23,10 +23,20 @@ impl Levels {
         Self { numbers: HashMap::new(), limit }
     }
 
+    /// The level of a value.
+    pub(super) fn name(text: &str) -> &str {
+        if text.is_empty() { EMPTY } else { text }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.numbers.len()
+    }
+
     /// The number of a value, in order of first appearance.
     pub(super) fn number(&mut self, field: &[u8]) -> Result<u32, CsvFault> {
         let text = str::from_utf8(field).map_err(|_| CsvFault::NotUtf8)?;
-        let name = if text.is_empty() { EMPTY } else { text };
+        let name = Self::name(text);
         if let Some(&number) = self.numbers.get(name) {
             return Ok(number);
         }

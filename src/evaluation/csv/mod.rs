@@ -3,21 +3,18 @@
 mod error;
 mod input;
 mod levels;
+mod places;
+mod sheet;
 
 pub use error::{CsvError, CsvFault};
+pub use sheet::Sheet;
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use crate::arm::{ArmId, ArmSpace};
-use crate::reward::{Reward, RewardKind};
-use crate::segment::{SegmentId, Segments};
-
-use super::log::{Log, Round};
+use super::log::Log;
 use error::Fault;
-use input::Rows;
-use levels::{Crossings, Levels};
 
 /// Which column is what; the others are passed over.
 ///
@@ -39,7 +36,20 @@ pub struct Columns {
     arm: String,
     segments: Vec<String>,
     reward: String,
-    propensity: Option<String>,
+    propensities: Propensities,
+    target: Option<String>,
+    model: Option<String>,
+    dimensions: Vec<String>,
+    cluster: Option<String>,
+    words: bool,
+}
+
+/// What is known of the probabilities with which arms were sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Propensities {
+    Uniform,
+    Column(String),
+    Unknown,
 }
 
 impl Columns {
@@ -49,7 +59,17 @@ impl Columns {
     /// Arms from one column, rewards from another; one segment, and a log that is uniform over all arms in it.
     #[must_use]
     pub fn new(arm: impl Into<String>, reward: impl Into<String>) -> Self {
-        Self { arm: arm.into(), segments: Vec::new(), reward: reward.into(), propensity: None }
+        Self {
+            arm: arm.into(),
+            segments: Vec::new(),
+            reward: reward.into(),
+            propensities: Propensities::Uniform,
+            target: None,
+            model: None,
+            dimensions: Vec::new(),
+            cluster: None,
+            words: false,
+        }
     }
 
     /// One more column whose values tell segments apart.
@@ -62,7 +82,51 @@ impl Columns {
     /// The column with the probability of the arm that was sent. Without one the log is declared uniform.
     #[must_use]
     pub fn propensity(mut self, column: impl Into<String>) -> Self {
-        self.propensity = Some(column.into());
+        self.propensities = Propensities::Column(column.into());
+        self
+    }
+
+    /// Nobody knows the probabilities with which arms were sent: see [`Log::declare_no_propensities`].
+    #[must_use]
+    pub fn no_propensities(mut self) -> Self {
+        self.propensities = Propensities::Unknown;
+        self
+    }
+
+    /// Rewards may be words: `yes` and `true` are 1, `no` and `false` are 0, in capitals or not.
+    #[must_use]
+    pub fn words(mut self) -> Self {
+        self.words = true;
+        self
+    }
+
+    /// A target by row: with the prefix `pe_`, column `pe_A` is its probability of arm `A` in that row. Arms that have
+    /// such a column and no row are arms of the log all the same. For [`Columns::read_sheet`].
+    #[must_use]
+    pub fn target(mut self, prefix: impl Into<String>) -> Self {
+        self.target = Some(prefix.into());
+        self
+    }
+
+    /// A reward model by row: with the prefix `q_`, column `q_A` is the reward it predicts of arm `A` in that row. For
+    /// [`Columns::read_sheet`].
+    #[must_use]
+    pub fn reward_model(mut self, prefix: impl Into<String>) -> Self {
+        self.model = Some(prefix.into());
+        self
+    }
+
+    /// One more column with a dimension of the arm, the same in all rows of an arm. For [`Columns::read_sheet`].
+    #[must_use]
+    pub fn dimension(mut self, column: impl Into<String>) -> Self {
+        self.dimensions.push(column.into());
+        self
+    }
+
+    /// The column that tells which rows belong together: a household, a customer. For [`Columns::read_sheet`].
+    #[must_use]
+    pub fn cluster(mut self, column: impl Into<String>) -> Self {
+        self.cluster = Some(column.into());
         self
     }
 
@@ -94,164 +158,22 @@ impl Columns {
     ///
     /// [`CsvError`] with the line and the column of the first fault.
     pub fn read(&self, input: impl Read, name: &str) -> Result<Log, CsvError> {
+        self.read_sheet(input, name).map(|sheet| sheet.log)
+    }
+
+    /// Reads a log, as [`Columns::read`] does, and what else the columns say of a target, its rewards, dimensions of
+    /// arms and clusters of rows.
+    ///
+    /// # Errors
+    ///
+    /// [`CsvError`] with the line and the column of the first fault.
+    pub fn read_sheet(&self, input: impl Read, name: &str) -> Result<Sheet, CsvError> {
         let named = |Fault { line, column, fault }| CsvError {
             file: name.to_owned(),
             line,
             column,
             fault: Box::new(fault),
         };
-        self.parse(input).map_err(named)
+        sheet::parse(self, input).map_err(named)
     }
-
-    fn parse(&self, input: impl Read) -> Result<Log, Fault> {
-        let mut rows = Rows::open(input)?;
-        let place = Places::find(self, &mut rows)?;
-        let mut arms = Levels::new(ArmSpace::MAX_ARMS);
-        let mut attributes: Vec<Levels> =
-            self.segments.iter().map(|_| Levels::new(Segments::MAX_SEGMENTS)).collect();
-        let mut crossings = Crossings::default();
-        let mut compact: Vec<Compact> = Vec::new();
-        let mut levels = vec![0; attributes.len()];
-        while rows.advance()? {
-            let at = |column: &str, fault| Fault::field(rows.line(), column, fault);
-            let arm = arms.number(rows.field(place.arm)).map_err(|fault| at(&self.arm, fault))?;
-            for (position, column) in self.segments.iter().enumerate() {
-                let number = attributes[position].number(rows.field(place.segments[position]));
-                levels[position] = number.map_err(|fault| at(column, fault))?;
-            }
-            let segment = crossings.number(&levels).map_err(|fault| Fault::row(rows.line(), fault))?;
-            let reward = number(rows.field(place.reward)).map_err(|fault| at(&self.reward, fault))?;
-            let propensity = match place.propensity.zip(self.propensity.as_deref()) {
-                Some((field, column)) => propensity(rows.field(field)).map_err(|fault| at(column, fault))?,
-                None => f64::NAN,
-            };
-            compact.push(Compact { arm, segment, propensity, reward });
-        }
-        if compact.is_empty() {
-            return Err(Fault::nowhere(CsvFault::NoRows));
-        }
-        self.build(arms, attributes, &crossings, compact).map_err(Fault::nowhere)
-    }
-
-    /// Names and numbers everything, once all values are known.
-    fn build(
-        &self,
-        arms: Levels,
-        attributes: Vec<Levels>,
-        crossings: &Crossings,
-        compact: Vec<Compact>,
-    ) -> Result<Log, CsvFault> {
-        let (names, arm_of) = arms.sorted();
-        let arms = ArmSpace::builder().dimension(&self.arm, names).build().map_err(CsvFault::Arms)?;
-        let mut builder = Segments::builder();
-        let mut orders: Vec<Vec<u32>> = Vec::with_capacity(attributes.len());
-        for (column, levels) in self.segments.iter().zip(attributes) {
-            let (names, order) = levels.sorted();
-            builder = builder.attribute(column, names);
-            orders.push(order);
-        }
-        let segments = builder.build().map_err(CsvFault::Segments)?;
-        // Mixed radix, last attribute fastest: the numbering of `Segments` without a look-up by names.
-        let segment_of = crossings.map(|levels| {
-            let digits =
-                levels.iter().zip(&orders).map(|(&level, order)| (order[level as usize], order.len()));
-            SegmentId::new(digits.fold(0, |code, (digit, radix)| code * radix as u32 + digit))
-        });
-
-        let kind = reward_kind(&compact);
-        let even = 1.0 / arms.len() as f64;
-        let rounds = compact.into_iter().map(|row| Round {
-            segment: segment_of[row.segment as usize],
-            arm: ArmId::new(arm_of[row.arm as usize]),
-            propensity: if self.propensity.is_some() { row.propensity } else { even },
-            reward: Reward::new(row.reward),
-            eligible: None,
-        });
-        let log = Log::new(arms, segments, kind, rounds).map_err(CsvFault::Log)?;
-        if self.propensity.is_some() { Ok(log) } else { log.declare_uniform().map_err(CsvFault::Log) }
-    }
-}
-
-/// A row while the levels are still numbered by their first appearance.
-struct Compact {
-    arm: u32,
-    segment: u32,
-    /// NaN in a uniform log, where it is known only at the end.
-    propensity: f64,
-    reward: f64,
-}
-
-/// Where in a row the columns are.
-struct Places {
-    arm: usize,
-    segments: Vec<usize>,
-    reward: usize,
-    propensity: Option<usize>,
-}
-
-impl Places {
-    /// Finds the columns in the header.
-    fn find(columns: &Columns, rows: &mut Rows<'_>) -> Result<Self, Fault> {
-        if !rows.advance()? {
-            return Err(Fault::nowhere(CsvFault::NoHeader));
-        }
-        let line = rows.line();
-        let header = rows.fields().map(str::from_utf8).collect::<Result<Vec<_>, _>>();
-        let header = header.map_err(|_| Fault::row(line, CsvFault::NotUtf8))?;
-        let mut taken = Vec::new();
-        let mut place = |name: &str| {
-            // As it is written; if there is none, but for spaces around it, as numbers may have them.
-            let exact = header.contains(&name);
-            let is = |field: &str| if exact { field == name } else { field.trim() == name.trim() };
-            let mut found = header.iter().enumerate().filter(|&(_, &field)| is(field));
-            let known = || header.iter().take(50).map(|&field| field.to_owned()).collect();
-            let (position, _) = found.next().ok_or_else(|| CsvFault::NoColumn { known: known() })?;
-            if found.next().is_some() {
-                return Err(CsvFault::AmbiguousColumn);
-            }
-            if taken.contains(&position) {
-                return Err(CsvFault::ColumnTwice);
-            }
-            taken.push(position);
-            Ok(position)
-        };
-        let mut find = |name: &String| place(name).map_err(|fault| Fault::field(line, name, fault));
-        Ok(Self {
-            arm: find(&columns.arm)?,
-            segments: columns.segments.iter().map(&mut find).collect::<Result<_, _>>()?,
-            reward: find(&columns.reward)?,
-            propensity: columns.propensity.as_ref().map(&mut find).transpose()?,
-        })
-    }
-}
-
-/// A finite number, perhaps between spaces.
-fn number(field: &[u8]) -> Result<f64, CsvFault> {
-    let text = str::from_utf8(field).map_err(|_| CsvFault::NotUtf8)?;
-    let number = text.trim().parse().ok().filter(|number: &f64| number.is_finite());
-    number.ok_or_else(|| CsvFault::NotANumber { text: text.chars().take(100).collect() })
-}
-
-fn propensity(field: &[u8]) -> Result<f64, CsvFault> {
-    let propensity = number(field)?;
-    if propensity > 0.0 && propensity <= 1.0 {
-        Ok(propensity)
-    } else {
-        Err(CsvFault::Propensity { propensity })
-    }
-}
-
-/// Binary where every reward is 0 or 1, else the range seen; where that is a point, the range from there to 0.
-#[expect(clippy::float_cmp, reason = "a reward is 0 or 1 to the last bit or it is not binary")]
-fn reward_kind(rows: &[Compact]) -> RewardKind {
-    let rewards = || rows.iter().map(|row| row.reward);
-    if rewards().all(|reward| reward == 0.0 || reward == 1.0) {
-        return RewardKind::Binary;
-    }
-    let minimum = rewards().fold(f64::INFINITY, f64::min);
-    let maximum = rewards().fold(f64::NEG_INFINITY, f64::max);
-    if minimum == maximum {
-        return RewardKind::Real { minimum: minimum.min(0.0), maximum: maximum.max(0.0) };
-    }
-    RewardKind::Real { minimum, maximum }
 }

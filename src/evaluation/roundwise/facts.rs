@@ -1,0 +1,120 @@
+//! What an estimator needs to know of rounds: columns of numbers, some hundreds of rounds at a time.
+
+use super::super::estimate::EstimateError;
+use super::super::weighted::binade;
+use super::estimator::Estimator;
+
+/// Rounds handed to the estimators at a time: few enough for every column to stay in the nearest cache.
+pub(in super::super) const CHUNK: usize = 512;
+
+/// Consecutive rounds. Columns that nobody asked for are empty.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Facts<'a> {
+    /// The number of the first round.
+    pub(in super::super) first: usize,
+    /// π(a) / b(a) of what was sent.
+    pub(in super::super) weight: &'a [f64],
+    /// In the source's unit.
+    pub(in super::super) reward: &'a [f64],
+    /// The model's prediction for what was sent, in that unit.
+    pub(in super::super) predicted: &'a [f64],
+    /// The model's expectation under the target, in that unit.
+    pub(in super::super) expected: &'a [f64],
+    /// The weight of the chosen dimensions' levels.
+    pub(in super::super) marginal: &'a [f64],
+}
+
+/// Which columns are wanted.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct Wanted {
+    pub(in super::super) model: bool,
+    pub(in super::super) marginal: bool,
+}
+
+impl Wanted {
+    pub(in super::super) fn by(estimators: &[Estimator]) -> Self {
+        Self {
+            model: estimators.iter().any(|estimator| estimator.needs_model()),
+            marginal: estimators.iter().any(|estimator| estimator.needs_dimensions()),
+        }
+    }
+}
+
+/// Where rounds come from: columns in memory, or a log seen by a target.
+pub(in super::super) trait Source {
+    /// A look at all the weights; the same each time.
+    fn survey(&self) -> Result<Survey, EstimateError>;
+
+    /// All rounds in order, at most [`CHUNK`] at a time; the same each time.
+    fn each(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<(), EstimateError>;
+
+    /// Whether there is what this estimator asks for.
+    fn allows(&self, estimator: Estimator) -> bool;
+
+    /// A power of two over which rewards and predictions are given, so that squares neither overflow nor vanish.
+    fn unit(&self) -> f64;
+
+    /// The least and the greatest possible reward.
+    fn range(&self) -> (f64, f64);
+
+    /// A number above any weight that a round could have had.
+    fn weight_limit(&self) -> f64;
+
+    /// The cluster of each round and the number of clusters, if rounds come in clusters.
+    fn clusters(&self) -> Option<(&[u32], usize)>;
+}
+
+/// What all the weights together say.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(in super::super) struct Survey {
+    pub(in super::super) rounds: usize,
+    /// Rounds with a weight above 0.
+    pub(in super::super) used: usize,
+    pub(in super::super) largest: f64,
+    pub(in super::super) effective_sample_size: f64,
+    pub(in super::super) outside_support: usize,
+}
+
+/// Sums over weights, kept over a power of two near the largest, so that no square overflows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in super::super) struct WeightSums {
+    rounds: usize,
+    used: usize,
+    largest: f64,
+    scale: f64,
+    sum: f64,
+    squares: f64,
+}
+
+impl WeightSums {
+    pub(in super::super) fn add(&mut self, weight: f64) {
+        self.rounds += 1;
+        if !(weight > 0.0) {
+            return;
+        }
+        self.used += 1;
+        if weight > self.largest {
+            let scale = binade(weight);
+            if scale > self.scale {
+                let smaller = self.scale / scale;
+                self.sum *= smaller;
+                self.squares *= smaller * smaller;
+                self.scale = scale;
+            }
+            self.largest = weight;
+        }
+        let relative = weight / self.scale;
+        self.sum += relative;
+        self.squares += relative * relative;
+    }
+
+    pub(in super::super) fn survey(&self, outside_support: usize) -> Survey {
+        Survey {
+            rounds: self.rounds,
+            used: self.used,
+            largest: self.largest,
+            effective_sample_size: if self.used > 0 { self.sum * self.sum / self.squares } else { 0.0 },
+            outside_support,
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! From what each round adds to a value and its interval: written once, for all estimators.
+//!
+//! An [estimator](Estimator) is a rule for one round. Everything else is here: v = mean(a_i) + Σ b_i / Σ c_i, where an
+//! estimator has the one part, the other or both; its linearisation
+//! φ_i = a_i − ā + (b_i − (b̄/c̄) c_i) / c̄, whose spread is that of v (the delta method); and the intervals.
+
+mod bootstrap;
+mod difference;
+mod estimator;
+pub(super) mod facts;
+mod interval;
+pub(super) mod lots;
+mod shrinkage;
+mod sums;
+
+pub use difference::Difference;
+pub use estimator::{Estimator, UnknownEstimator};
+pub use interval::Interval;
+
+use super::estimate::{Estimate, EstimateError};
+use facts::{Source, Survey};
+use interval::Reckoning;
+use sums::{Spread, Totals};
+
+/// Which estimators are asked, and how their intervals are made.
+///
+/// ```
+/// use tactful::evaluation::{Estimator, Evaluator, WeightedRounds};
+///
+/// // Two rounds: what was sent is twice and half as likely under the target, and paid 1 and 0.
+/// let rounds = WeightedRounds::new(vec![2.0, 0.5], vec![1.0, 0.0])?;
+/// let evaluation = Evaluator::default().estimators([Estimator::Ips, Estimator::Snips]).evaluate(&rounds)?;
+/// assert_eq!(evaluation.estimate(Estimator::Ips).unwrap()?.value, 1.0);
+/// assert_eq!(evaluation.estimate(Estimator::Snips).unwrap()?.value, 0.8);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluator {
+    estimators: Option<Vec<Estimator>>,
+    lambda: Option<f64>,
+    interval: Interval,
+    confidence: f64,
+    seed: u64,
+}
+
+impl Default for Evaluator {
+    /// Every estimator that the rounds allow, λ chosen from the data, normal 95 % intervals.
+    fn default() -> Self {
+        Self { estimators: None, lambda: None, interval: Interval::Normal, confidence: 0.95, seed: 1 }
+    }
+}
+
+/// What each estimator says, and what all of them rest on.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// Rounds looked at.
+    pub rounds: usize,
+    /// Rounds with a weight above 0.
+    pub used: usize,
+    /// (Σ w)² / Σ w²; as many equally weighted rounds would say as much (L. Kish, 1965, *Survey Sampling*).
+    pub effective_sample_size: f64,
+    /// The largest weight of a round.
+    pub largest_weight: f64,
+    /// Rounds in which the target may send an arm that the log never shows in that segment.
+    pub outside_support: usize,
+    /// What each estimator says, or why it says nothing.
+    pub estimates: Vec<Answer>,
+}
+
+/// What one estimator says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Answer {
+    /// The estimator.
+    pub estimator: Estimator,
+    /// Its λ, given or chosen, if it has one.
+    pub lambda: Option<f64>,
+    /// The estimate, or why there is none.
+    pub estimate: Result<Estimate, EstimateError>,
+}
+
+impl Evaluation {
+    /// What this estimator says, if it was asked.
+    #[must_use]
+    pub fn estimate(&self, estimator: Estimator) -> Option<Result<Estimate, EstimateError>> {
+        self.estimates.iter().find(|answer| answer.estimator == estimator).map(|answer| answer.estimate)
+    }
+}
+
+/// One estimator at its level: λ, or the largest weight for a replay.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    estimator: Estimator,
+    level: f64,
+    seed: u64,
+}
+
+impl Evaluator {
+    /// These estimators instead of all that the rounds allow.
+    #[must_use]
+    pub fn estimators(mut self, estimators: impl IntoIterator<Item = Estimator>) -> Self {
+        self.estimators = Some(estimators.into_iter().collect());
+        self
+    }
+
+    /// This λ, above 0, for every estimator that has one, instead of the one of least estimated mean squared error (Y. Su,
+    /// M. Dimakopoulou, A. Krishnamurthy, M. Dudík, 2020, *Doubly Robust Off-policy Evaluation with Shrinkage*).
+    #[must_use]
+    pub fn lambda(mut self, lambda: f64) -> Self {
+        self.lambda = Some(lambda);
+        self
+    }
+
+    /// These intervals instead of normal ones.
+    #[must_use]
+    pub fn interval(mut self, interval: Interval) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// This confidence, between 0 and 1, instead of 0.95.
+    #[must_use]
+    pub fn confidence(mut self, confidence: f64) -> Self {
+        self.confidence = confidence;
+        self
+    }
+
+    /// The seed of a replay's lots and of the bootstrap; the same seed gives the same answers.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Asks all estimators about a target: a [`Question`](super::Question) put to a log, or
+    /// [`WeightedRounds`](super::WeightedRounds) in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`] for no rounds, settings or probabilities that are none, and for estimators whose inputs are
+    /// not there. What a single estimator cannot say stands in its [`Answer`].
+    pub fn evaluate(&self, rounds: &impl Evaluable) -> Result<Evaluation, EstimateError> {
+        let source = rounds.source();
+        let (survey, asked) = self.ask(source)?;
+        let asked_of: Vec<Asked> = asked.iter().filter_map(|asked| asked.as_ref().ok().copied()).collect();
+        let mut said = self.say(source, &survey, &asked_of)?.into_iter();
+        let estimates = asked.iter().map(|asked| match asked {
+            Ok(asked) => Answer {
+                estimator: asked.estimator,
+                lambda: asked.estimator.has_lambda().then_some(asked.level),
+                estimate: said.next().unwrap_or(Err(EstimateError::NoRounds)),
+            },
+            Err((estimator, error)) => Answer { estimator: *estimator, lambda: None, estimate: Err(*error) },
+        });
+        Ok(Evaluation {
+            rounds: survey.rounds,
+            used: survey.used,
+            effective_sample_size: survey.effective_sample_size,
+            largest_weight: survey.largest,
+            outside_support: survey.outside_support,
+            estimates: estimates.collect(),
+        })
+    }
+
+    /// By how much one target is better than another, from the same rounds: the difference of two values with the
+    /// interval of the *difference*, which is narrower than two intervals side by side make believe, since chance in
+    /// the rounds moves both.
+    ///
+    /// # Errors
+    ///
+    /// [`EstimateError`], as for [`Evaluator::evaluate`], and [`EstimateError::OtherRounds`] for unequal numbers.
+    pub fn difference(
+        &self,
+        estimator: Estimator,
+        of: &impl Evaluable,
+        to: &impl Evaluable,
+    ) -> Result<Difference, EstimateError> {
+        let alone = Self { estimators: Some(vec![estimator]), ..self.clone() };
+        let linearised = |source: &dyn Source| {
+            let (survey, asked) = alone.ask(source)?;
+            let asked = asked.into_iter().next().unwrap_or(Err((estimator, EstimateError::NoRounds)));
+            let asked = asked.map_err(|(_, error)| error)?;
+            let totals = sums::totals(source, &[asked])?;
+            let value = *totals.first().ok_or(EstimateError::NoRounds)?;
+            sums::check(&asked, &value, &survey)?;
+            Ok((value, sums::linearised(source, asked, &value)?))
+        };
+        difference::paired(of.source(), to.source(), linearised, alone.confidence)
+    }
+
+    /// Each estimator with its level, or why it has none.
+    #[expect(clippy::type_complexity, reason = "one use, one line above the other")]
+    fn ask(
+        &self,
+        source: &dyn Source,
+    ) -> Result<(Survey, Vec<Result<Asked, (Estimator, EstimateError)>>), EstimateError> {
+        if let Some(lambda) = self.lambda.filter(|lambda| !(*lambda > 0.0)) {
+            return Err(EstimateError::Lambda { lambda });
+        }
+        if !(self.confidence > 0.0 && self.confidence < 1.0) {
+            return Err(EstimateError::Confidence { confidence: self.confidence });
+        }
+        let survey = source.survey()?;
+        if survey.rounds == 0 {
+            return Err(EstimateError::NoRounds);
+        }
+        let all = || Estimator::ALL.into_iter().filter(|&estimator| source.allows(estimator)).collect();
+        let estimators: Vec<Estimator> = self.estimators.clone().unwrap_or_else(all);
+        if let Some(&estimator) = estimators.iter().find(|&&estimator| !source.allows(estimator)) {
+            return Err(EstimateError::Missing { estimator });
+        }
+        let mut asked = Vec::with_capacity(estimators.len());
+        for estimator in estimators {
+            if estimator.needs_propensities() && !survey.largest.is_finite() {
+                asked.push(Err((estimator, EstimateError::Overflow)));
+                continue;
+            }
+            let level = match (estimator.has_lambda(), self.lambda) {
+                (true, Some(lambda)) => lambda,
+                (true, None) if survey.used > 1 => shrinkage::chosen(source, estimator, survey.largest)?,
+                _ => survey.largest,
+            };
+            asked.push(Ok(Asked { estimator, level, seed: self.seed }));
+        }
+        Ok((survey, asked))
+    }
+
+    /// The estimates, in the order asked.
+    fn say(
+        &self,
+        source: &dyn Source,
+        survey: &Survey,
+        asked: &[Asked],
+    ) -> Result<Vec<Result<Estimate, EstimateError>>, EstimateError> {
+        let totals = sums::totals(source, asked)?;
+        let spreads = sums::spreads(source, asked, &totals)?;
+        let reckoning = Reckoning { confidence: self.confidence, seed: self.seed, source };
+        let one = |((asked, totals), spread): ((&Asked, &Totals), &Spread)| {
+            sums::check(asked, totals, survey)?;
+            let unit = source.unit();
+            let value = unit * totals.value();
+            let error = unit * spread.standard_error();
+            // Nothing is known of the spread of what counts once.
+            let once = asked.estimator.needs_propensities() && totals.used < 2;
+            let standard_error = if once { f64::INFINITY } else { error };
+            if !value.is_finite() || (!once && error.is_nan()) {
+                return Err(EstimateError::Overflow);
+            }
+            let interval = self.interval.around(&reckoning, asked, totals, value, standard_error)?;
+            Ok(Estimate {
+                value,
+                standard_error,
+                interval,
+                rounds: survey.rounds,
+                used: totals.used,
+                effective_sample_size: totals.effective_sample_size(survey),
+                largest_weight: survey.largest,
+                outside_support: survey.outside_support,
+            })
+        };
+        Ok(asked.iter().zip(&totals).zip(&spreads).map(one).collect())
+    }
+}
+
+/// What an [`Evaluator`] can be asked about. Implemented by [`Question`](super::Question) and
+/// [`WeightedRounds`](super::WeightedRounds), and by nothing else.
+pub trait Evaluable: sealed::Evaluable {}
+
+impl<T: sealed::Evaluable> Evaluable for T {}
+
+pub(super) mod sealed {
+    /// Gives the rounds.
+    pub trait Evaluable {
+        #[doc(hidden)]
+        #[expect(private_interfaces, reason = "sealed: nobody else can call or implement it")]
+        fn source(&self) -> &dyn super::facts::Source;
+    }
+}

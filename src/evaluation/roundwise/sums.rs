@@ -1,0 +1,205 @@
+//! Two passes over the rounds: the means that make a value, then the spread about them.
+
+use super::super::estimate::EstimateError;
+use super::Asked;
+use super::estimator::{Estimator, Terms};
+use super::facts::{Source, Survey, Wanted};
+
+/// Sums of what the rounds add.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    rounds: usize,
+    added: f64,
+    numerator: f64,
+    denominator: f64,
+    /// Whether there is a ratio.
+    ratio: bool,
+    /// Rounds that count: those with a weight, in a replay those kept.
+    pub(super) used: usize,
+    /// Whether `used` are rounds kept.
+    kept: bool,
+}
+
+impl Totals {
+    /// mean(a) + Σ b / Σ c.
+    pub(super) fn value(&self) -> f64 {
+        self.mean_added() + if self.ratio { self.numerator / self.denominator } else { 0.0 }
+    }
+
+    pub(super) fn mean_added(&self) -> f64 {
+        self.added / self.rounds as f64
+    }
+
+    /// Rounds kept count alike, all others by their weights.
+    pub(super) fn effective_sample_size(&self, survey: &Survey) -> f64 {
+        if self.kept { self.used as f64 } else { survey.effective_sample_size }
+    }
+
+    /// φ of each round whose terms these are.
+    fn linearise(&self, terms: &Terms, phi: &mut Vec<f64>) {
+        phi.clear();
+        let mean = self.mean_added();
+        phi.extend(terms.added.iter().map(|a| a - mean));
+        if !self.ratio {
+            return;
+        }
+        let ratio = self.numerator / self.denominator;
+        let scale = self.rounds as f64 / self.denominator;
+        let of = |(b, c): (&f64, &f64)| (b - ratio * c) * scale;
+        let parts = terms.numerator.iter().zip(&terms.denominator).map(of);
+        if phi.is_empty() {
+            phi.extend(parts);
+        } else {
+            phi.iter_mut().zip(parts).for_each(|(phi, part)| *phi += part);
+        }
+    }
+}
+
+/// Whether the sums make a value.
+pub(super) fn check(asked: &Asked, totals: &Totals, survey: &Survey) -> Result<(), EstimateError> {
+    if asked.estimator.needs_propensities() && totals.used == 0 {
+        return Err(EstimateError::NoOverlap { rounds: survey.rounds });
+    }
+    Ok(())
+}
+
+/// Asks all estimators about each chunk of rounds.
+pub(super) fn each(
+    source: &dyn Source,
+    asked: &[Asked],
+    mut visit: impl FnMut(usize, usize, &Terms),
+) -> Result<(), EstimateError> {
+    let estimators: Vec<Estimator> = asked.iter().map(|asked| asked.estimator).collect();
+    let mut terms = Terms::default();
+    source.each(Wanted::by(&estimators), &mut |facts| {
+        for (number, asked) in asked.iter().enumerate() {
+            asked.estimator.terms(facts, asked.level, asked.seed, &mut terms);
+            visit(number, facts.first, &terms);
+        }
+    })
+}
+
+/// The first pass.
+pub(super) fn totals(source: &dyn Source, asked: &[Asked]) -> Result<Vec<Totals>, EstimateError> {
+    let empty = |asked: &Asked| Totals {
+        ratio: asked.estimator.is_ratio(),
+        kept: asked.estimator == Estimator::Replay,
+        ..Totals::default()
+    };
+    let mut totals: Vec<Totals> = asked.iter().map(empty).collect();
+    let estimators: Vec<Estimator> = asked.iter().map(|asked| asked.estimator).collect();
+    let mut terms = Terms::default();
+    source.each(Wanted::by(&estimators), &mut |facts| {
+        let used = facts.weight.iter().filter(|&&weight| weight > 0.0).count();
+        for (asked, totals) in asked.iter().zip(&mut totals) {
+            asked.estimator.terms(facts, asked.level, asked.seed, &mut terms);
+            totals.rounds += facts.reward.len();
+            totals.added += sum(&terms.added);
+            totals.numerator += sum(&terms.numerator);
+            let denominator = sum(&terms.denominator);
+            totals.denominator += denominator;
+            totals.used += match asked.estimator {
+                // Of zeros and ones.
+                Estimator::Replay => denominator as usize,
+                Estimator::Mips => facts.marginal.iter().filter(|&&weight| weight > 0.0).count(),
+                _ => used,
+            };
+        }
+    })?;
+    Ok(totals)
+}
+
+/// How far the φ lie from 0, round by round or cluster by cluster.
+#[derive(Clone, Debug)]
+pub(super) enum Spread {
+    Rounds { rounds: usize, squares: f64 },
+    Clusters { rounds: usize, sums: Vec<f64> },
+}
+
+impl Spread {
+    /// √(Σ φ² / (n (n − 1))); with clusters, of the sums within G clusters, √(G / (G − 1) Σ (Σ φ)²) / n: K.-Y. Liang,
+    /// S. L. Zeger (1986), *Longitudinal Data Analysis Using Generalized Linear Models*. Infinite for one round or
+    /// cluster, which says nothing of the spread.
+    pub(super) fn standard_error(&self) -> f64 {
+        let (rounds, units, squares) = match self {
+            Self::Rounds { rounds, squares } => (*rounds as f64, *rounds as f64, *squares),
+            Self::Clusters { rounds, sums } => {
+                (*rounds as f64, sums.len() as f64, sums.iter().map(|sum| sum * sum).sum())
+            }
+        };
+        if units < 2.0 { f64::INFINITY } else { (squares * (units / (units - 1.0))).sqrt() / rounds }
+    }
+}
+
+/// The second pass.
+pub(super) fn spreads(
+    source: &dyn Source,
+    asked: &[Asked],
+    totals: &[Totals],
+) -> Result<Vec<Spread>, EstimateError> {
+    let clusters = source.clusters();
+    let empty = |totals: &Totals| match clusters {
+        Some((_, clusters)) => Spread::Clusters { rounds: totals.rounds, sums: vec![0.0; clusters] },
+        None => Spread::Rounds { rounds: totals.rounds, squares: 0.0 },
+    };
+    let mut spreads: Vec<Spread> = totals.iter().map(empty).collect();
+    let mut phi = Vec::new();
+    each(source, asked, |number, first, terms| {
+        totals[number].linearise(terms, &mut phi);
+        match (&mut spreads[number], clusters) {
+            (Spread::Clusters { sums, .. }, Some((clusters, _))) => {
+                phi.iter().zip(&clusters[first..]).for_each(|(phi, &cluster)| sums[cluster as usize] += phi);
+            }
+            (Spread::Rounds { squares, .. }, _) => *squares += sum_of_squares(&phi),
+            (Spread::Clusters { .. }, None) => {}
+        }
+    })?;
+    Ok(spreads)
+}
+
+/// The spread of these φ.
+pub(super) fn spread_of(phi: &[f64], clusters: Option<(&[u32], usize)>) -> Spread {
+    let Some((clusters, count)) = clusters else {
+        return Spread::Rounds { rounds: phi.len(), squares: sum_of_squares(phi) };
+    };
+    let mut sums = vec![0.0; count];
+    phi.iter().zip(clusters).for_each(|(phi, &cluster)| sums[cluster as usize] += phi);
+    Spread::Clusters { rounds: phi.len(), sums }
+}
+
+/// φ of every round.
+pub(super) fn linearised(
+    source: &dyn Source,
+    asked: Asked,
+    totals: &Totals,
+) -> Result<Vec<f64>, EstimateError> {
+    let (mut all, mut phi) = (Vec::with_capacity(totals.rounds), Vec::new());
+    each(source, &[asked], |_, _, terms| {
+        totals.linearise(terms, &mut phi);
+        all.extend_from_slice(&phi);
+    })?;
+    Ok(all)
+}
+
+/// Sums side by side: an order that vector units can keep, and a smaller error than one after the other.
+const LANES: usize = 8;
+
+pub(super) fn sum(values: &[f64]) -> f64 {
+    folded(values, |value| value)
+}
+
+fn sum_of_squares(values: &[f64]) -> f64 {
+    folded(values, |value| value * value)
+}
+
+fn folded(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+    let mut lanes = [0.0; LANES];
+    let chunks = values.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, &value) in lanes.iter_mut().zip(chunk) {
+            *lane += of(value);
+        }
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|&value| of(value)).sum::<f64>()
+}
