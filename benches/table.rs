@@ -21,7 +21,7 @@ const COLD_START: &str = "100,000 operations from a cold start";
 /// An operation; group and name of its bench; group and name of its naive counterpart; what is aimed at for each of [`ARMS`].
 type Row = (&'static str, [&'static str; 2], [&'static str; 2], [&'static str; 3]);
 
-const ROWS: [Row; 27] = [
+const ROWS: [Row; 29] = [
     (
         "draw from a plan: arm and propensity",
         ["draw", "tactful"],
@@ -138,6 +138,18 @@ const ROWS: [Row; 27] = [
         ["sets", "tactful, clone_from and -="],
         ["sets", "naive, hashed"],
         ["", "", ""],
+    ),
+    (
+        "100,000 simulated decisions, Thompson, 10 arms, plans at a growth of 1 %",
+        ["simulated decision", "Thompson, plans at a growth of 1 %"],
+        ["simulated decision", "naive Thompson"],
+        ["≤ 20 ms", "", ""],
+    ),
+    (
+        "100,000 simulated decisions, UCB1, 10 arms, a plan at every one",
+        ["simulated decision", "UCB1, a plan at every observation"],
+        ["simulated decision", "naive UCB1"],
+        ["≤ 100 ms", "", ""],
     ),
 ];
 
