@@ -3,6 +3,47 @@
 //! A [`Policy`] is a pure function. It has no generator, no clock and no scratch of its own; chance enters when a
 //! decision is drawn from the plan that these probabilities become. Exploration share, floors and caps belong to
 //! the plan, so that every policy has them.
+//!
+//! # Which policy
+//!
+//! Take [`Thompson`], the default, or [`SharpenedThompson`] where payments are rare and sends are tens of thousands. What
+//! `tactful simulate` measured (2026-11-22; twelve arms whose rates are drawn from Beta(4, 76) in each run, so that most lie
+//! between 1 and 12 %; plans at a growth of 1 %, no exploration share), as payments lost to not knowing the best arm, mean ±
+//! standard error over 2,000, 300 and 16 runs:
+//!
+//! | policy | 500 sends | 10,000 | 1,000,000 |
+//! | --- | --- | --- | --- |
+//! | [`SharpenedThompson`] | 18.1 ± 0.1 | 86 ± 2 | 198 ± 11 |
+//! | [`OptimisticThompson`] | 19.2 ± 0.2 | 109 ± 2 | 292 ± 23 |
+//! | [`Thompson`] | 19.5 ± 0.2 | 115 ± 2 | 303 ± 22 |
+//! | [`KlUcbPlusPlus`], which is told the horizon | 17.0 ± 0.1 | 108 ± 2 | 452 ± 31 |
+//! | [`BayesUcb`] | 19.7 ± 0.2 | 161 ± 2 | 1,251 ± 74 |
+//! | [`KlUcb`] | 19.6 ± 0.2 | 179 ± 2 | 1,292 ± 74 |
+//! | [`Ucb1Tuned`] | 20.3 ± 0.2 | 238 ± 3 | 1,467 ± 69 |
+//! | [`Moss::anytime`] | 20.7 ± 0.2 | 204 ± 2 | 2,311 ± 112 |
+//! | [`TsallisInf`], [`plain`](TsallisInf::plain) | 18.2 ± 0.2, 21.9 ± 0.2 | 168 ± 5, 322 ± 7 | 672 ± 51, 3,486 ± 205 |
+//! | [`Exp3Ix`], [`plain`](Exp3Ix::plain) | 16.3 ± 0.2, 22.4 ± 0.2 | 119 ± 2, 382 ± 8 | 934 ± 34, 9,934 ± 178 |
+//! | [`Softmax`] | 14.0 ± 0.1 | 71 ± 6 | 5,353 ± 2,473 |
+//! | [`EpsilonGreedy`], ε = 0.1 | 15.7 ± 0.2 | 117 ± 5 | 4,347 ± 343 |
+//! | [`Ucb1`] | 22.2 ± 0.2 | 380 ± 7 | 7,581 ± 218 |
+//! | [`Uniform`] | 23.2 ± 0.2 | 460 ± 10 | 41,040 ± 3,647 |
+//!
+//! - *A few hundred sends.* Nobody learns much; what exploits early wins: softmax, ε-greedy. Both go on losing for ever after,
+//!   the one in the runs in which it settled on a wrong arm, the other by ε.
+//! - *Outcomes come late, customers tire and opt out* (`--collections 5000`, 100,000 sends, 16 runs): Thompson 1,015 ± 88,
+//!   optimistic 995 ± 94, sharpened 1,123 ± 106, ε-greedy 1,213 ± 126; the index policies, which stay on one arm until outcomes
+//!   come, 1,638 to 2,083 of uniform's 2,322.
+//! - *Rewards are common.* Sharpening now and then settles on the wrong arm: with rates of 0.9 and 0.8, 5,000 sends, it lost
+//!   11.5 ± 5.1 where Thompson lost 8.8 ± 1.0 (100 runs).
+//! - *Rewards may turn against whoever relies on them*: [`TsallisInf`] or [`Exp3Ix`]. Never the plain forms where rewards are
+//!   rare: they collapse without a baseline that knows the base rate, and UCB1 is no better there.
+//! - *An experiment that is to end*: [`TopTwoThompson`], which says when it is [decided](TopTwoThompson::decided). It goes on
+//!   testing after that, so regret is not its measure (11,523 after a million).
+//! - *A template in use must not be risked*: [`Conservative`]; *every arm is to be seen first*: [`BurnIn`].
+//! - *The worst case counts*: [`Maximin`] and [`ConditionalValueAtRisk`] select by what an arm earns if it is as bad as it may
+//!   be. They do not explore: give them an exploration share.
+//!
+//! [`named`] makes any of them from a text.
 
 mod bayes_ucb;
 mod burn_in;
