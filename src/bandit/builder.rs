@@ -6,19 +6,20 @@ use std::error::Error;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
-use crate::arm::{ArmSpace, NameError};
+use crate::arm::{Arm, ArmSpace, NameError};
 use crate::belief::{Beta, Forgetting, ForgettingError, Pending};
 use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
 use crate::plan::{Book, Cadence, Shares, SharesError};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardKindError, RewardRule, RewardValueError};
-use crate::segment::Segments;
+use crate::segment::{Segment, Segments};
 use crate::statistics::{Cells, Cohort, Defaults, ImportanceCells, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
 use super::exchange::Exchange;
 use super::observing::Stages;
+use super::priors::Priors;
 use super::waiting::{Groups, Waiting};
 use super::{Bandit, DelaysBy, Refresh};
 
@@ -28,7 +29,7 @@ pub struct BanditBuilder {
     arms: ArmSpace,
     segments: Segments,
     reward: RewardKind,
-    prior: Beta,
+    priors: Priors,
     policy: Box<dyn Policy>,
     exploration: f64,
     shares: Shares,
@@ -143,7 +144,7 @@ impl BanditBuilder {
             arms,
             segments,
             reward: RewardKind::Binary,
-            prior: Beta::UNIFORM,
+            priors: Priors::Alike(Beta::UNIFORM),
             policy: Box::new(Thompson::default()),
             exploration: 0.01,
             shares: Shares::new(),
@@ -189,7 +190,15 @@ impl BanditBuilder {
     /// finding out that no arm earns half of the time.
     #[must_use]
     pub fn prior(mut self, prior: Beta) -> Self {
-        self.prior = prior;
+        self.priors = Priors::Alike(prior);
+        self
+    }
+
+    /// The same for each arm in each segment, where they differ: by [recency](crate::belief::Recovery), by channel, by what
+    /// another portfolio has taught. Called for each eligible arm whenever a plan is made: it always has to say the same.
+    #[must_use]
+    pub fn prior_by(mut self, prior: impl Fn(Segment<'_>, Arm<'_>) -> Beta + Send + Sync + 'static) -> Self {
+        self.priors = Priors::By(Box::new(prior));
         self
     }
 
@@ -454,7 +463,7 @@ impl BanditBuilder {
             arms: self.arms,
             segments: self.segments,
             reward: self.reward,
-            prior: self.prior,
+            priors: self.priors,
             observes: self.policy.observes(),
             importance,
             regular: self.policy.is_regular() && shares.is_none(),

@@ -7,6 +7,7 @@ use crate::segment::SegmentId;
 use crate::statistics::{ArmStatistics, Entry, State};
 
 use super::Bandit;
+use super::priors::Priors;
 use super::waiting::Waiting;
 
 /// All segments of a bandit, for policies that look beyond their own.
@@ -42,9 +43,14 @@ impl Bandit {
                 let add = |position: usize, theirs| statistics[position] = statistics[position].plus(theirs);
                 estate.endless.visit(segment, arms, add);
             }
-            let posteriors = match statistics.iter().all(|arm| arm.returned() == 0) {
-                true => vec![self.prior; arms.len()],
-                false => statistics.iter().map(|&arm| self.prior.after(arm)).collect(),
+            let untold = statistics.iter().all(|arm| arm.returned() == 0);
+            let posteriors = match self.priors {
+                Priors::Alike(prior) if untold => vec![prior; arms.len()],
+                _ => statistics
+                    .iter()
+                    .zip(arms)
+                    .map(|(&statistics, &arm)| self.prior(segment, arm).after(statistics))
+                    .collect(),
             };
             let told = statistics.iter().map(|arm| arm.returned()).sum();
             return Known { statistics, posteriors, told };
@@ -52,12 +58,12 @@ impl Bandit {
         let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
         let defaults = arms.iter().map(|&arm| waiting.default_reward(arm));
         let with_default = || evidence.iter().zip(defaults.clone());
-        let posterior = |(arm, default): (&Evidence, _)| {
-            let (trials, sum) = arm.earned(default);
-            self.prior.updated(sum, (trials - sum).max(0.0))
+        let posterior = |((evidence, default), &arm): ((&Evidence, _), &ArmId)| {
+            let (trials, sum) = evidence.earned(default);
+            self.prior(segment, arm).updated(sum, (trials - sum).max(0.0))
         };
         Known {
-            posteriors: with_default().map(posterior).collect(),
+            posteriors: with_default().zip(arms).map(posterior).collect(),
             statistics: with_default().map(|(arm, default)| arm.rounded(default)).collect(),
             told: with_default().map(|(arm, default)| arm.told(default)).sum::<f64>() as u64,
         }

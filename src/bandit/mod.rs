@@ -10,6 +10,7 @@ mod lifting;
 #[cfg(feature = "journal")]
 mod nameless;
 mod observing;
+mod priors;
 mod refreshing;
 #[cfg(feature = "journal")]
 mod replaying;
@@ -34,7 +35,7 @@ pub use waiting::{DelaysBy, Late, TimeError};
 use std::collections::BTreeMap;
 
 use crate::arm::{ArmSpace, NameError};
-use crate::belief::{Beta, Importance};
+use crate::belief::Importance;
 use crate::decision::{Issuer, Keyring};
 use crate::plan::{Book, Bounds, Cadence};
 use crate::policy::{Observes, Policy};
@@ -47,6 +48,7 @@ use ancestor::Ancestor;
 use exchange::Exchange;
 #[cfg(feature = "journal")]
 use journaling::Place;
+use priors::Priors;
 #[cfg(not(feature = "journal"))]
 use unrecorded::Place;
 use waiting::Waiting;
@@ -79,7 +81,7 @@ pub struct Bandit {
     /// Of arms and segments together; part of every token.
     fingerprint: u64,
     reward: RewardKind,
-    prior: Beta,
+    priors: Priors,
     policy: Box<dyn Policy>,
     /// What the policy observes, asked once.
     observes: Observes,

@@ -12,6 +12,7 @@ mod forgetting;
 mod importance;
 mod logarithm;
 mod pooling;
+mod recovery;
 mod tail;
 mod value;
 
@@ -20,6 +21,7 @@ pub use evidence::Pending;
 pub use forgetting::{Forgetting, ForgettingError};
 pub use importance::{Baseline, Importance, Losses};
 pub use pooling::{Pooled, pool};
+pub use recovery::{Recovery, RecoveryError};
 pub use value::{expected_maximum, value_remaining};
 
 pub(crate) use evidence::Evidence;

@@ -6,10 +6,12 @@ use std::collections::binary_heap::PeekMut;
 
 use rand::SeedableRng;
 
+use crate::arm::Arm;
 use crate::belief::Beta;
 use crate::plan::Cadence;
 use crate::policy::Policy;
 use crate::reward::Quantity;
+use crate::segment::Segment;
 
 use super::learner::{Choice, Learner, Settings};
 use super::{Generator, World};
@@ -37,6 +39,8 @@ pub struct Experiment<'a> {
     horizon: u64,
     checkpoints: Vec<u64>,
     settings: Settings,
+    /// Priors by segment and arm; empty if all are alike.
+    priors: Vec<Vec<Beta>>,
     batch: u64,
     delay: u64,
 }
@@ -86,7 +90,7 @@ impl<'a> Experiment<'a> {
         let decades = (0..20).map(|power| 10_u64.pow(power));
         let checkpoints = decades.flat_map(|decade| [1, 2, 5].map(|digit| decade.saturating_mul(digit)));
         let checkpoints = checkpoints.take_while(|&time| time < horizon).chain([horizon]).collect();
-        Self { world, horizon, checkpoints, settings, batch: 1, delay: 0 }
+        Self { world, horizon, checkpoints, settings, priors: Vec::new(), batch: 1, delay: 0 }
     }
 
     /// The same experiment, looked at after these numbers of decisions and at the horizon; those beyond it are left out.
@@ -121,7 +125,16 @@ impl<'a> Experiment<'a> {
     /// The same experiment with another prior than Beta(1, 1).
     #[must_use]
     pub fn prior(mut self, prior: Beta) -> Self {
-        self.settings.prior = prior;
+        (self.settings.prior, self.priors) = (prior, Vec::new());
+        self
+    }
+
+    /// The same experiment with a prior for each arm in each segment.
+    #[must_use]
+    pub fn prior_by(mut self, prior: impl Fn(Segment<'_>, Arm<'_>) -> Beta) -> Self {
+        let arms = self.world.arms();
+        let of = |segment| arms.iter().map(|arm| prior(segment, arm)).collect();
+        self.priors = self.world.segments().iter().map(of).collect();
         self
     }
 
@@ -193,7 +206,7 @@ impl<'a> Experiment<'a> {
     fn path(&self, policy: &dyn Policy, seed: u64) -> Vec<Point> {
         let mut rng = Generator::seed_from_u64(seed);
         let mut life = self.world.begin(&mut rng);
-        let mut learner = Learner::new(policy, self.world, self.settings);
+        let mut learner = Learner::new(policy, self.world, self.settings, &self.priors);
         let mut pending = BinaryHeap::new();
         let mut path = Vec::with_capacity(self.checkpoints.len());
         let mut point = Point::default();

@@ -21,6 +21,7 @@ use super::{Request, World};
 /// How a learner learns.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Settings {
+    /// What is believed of all arms where nothing else is said.
     pub(super) prior: Beta,
     pub(super) cadence: Cadence,
     pub(super) exploration: f64,
@@ -33,6 +34,7 @@ pub(super) struct Learner<'a> {
     observes: Observes,
     importance: Option<Importance>,
     settings: Settings,
+    priors: Priors<'a>,
     kind: RewardKind,
     sets: Vec<Set<'a>>,
     segments: Vec<Segment>,
@@ -66,7 +68,21 @@ struct Segment {
 #[derive(Debug)]
 struct Everyone<'a> {
     segments: &'a [Segment],
-    prior: Beta,
+    priors: Priors<'a>,
+}
+
+/// What is believed before the first outcome.
+#[derive(Clone, Copy, Debug)]
+struct Priors<'a> {
+    alike: Beta,
+    /// By segment and arm; empty if all are alike.
+    by: &'a [Vec<Beta>],
+}
+
+impl Priors<'_> {
+    fn of(self, segment: SegmentId, arm: ArmId) -> Beta {
+        self.by.get(segment.index()).map_or(self.alike, |own| own[arm.index()])
+    }
 }
 
 impl Portfolio for Everyone<'_> {
@@ -76,7 +92,7 @@ impl Portfolio for Everyone<'_> {
 
     fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
         let statistics = &self.segments[segment.index()].statistics;
-        arms.iter().map(|arm| self.prior.after(statistics[arm.index()])).collect()
+        arms.iter().map(|&arm| self.priors.of(segment, arm).after(statistics[arm.index()])).collect()
     }
 }
 
@@ -91,7 +107,13 @@ pub(super) struct Choice {
 }
 
 impl<'a> Learner<'a> {
-    pub(super) fn new(policy: &'a dyn Policy, world: &'a dyn World, settings: Settings) -> Self {
+    /// `priors` by segment and arm, if they are not all alike.
+    pub(super) fn new(
+        policy: &'a dyn Policy,
+        world: &'a dyn World,
+        settings: Settings,
+        priors: &'a [Vec<Beta>],
+    ) -> Self {
         let sets = world.sets().iter().map(|eligible| Set { eligible, arms: eligible.to_vec() });
         let sets: Vec<Set<'_>> = sets.collect();
         let segment = |_| Segment {
@@ -106,6 +128,7 @@ impl<'a> Learner<'a> {
             observes: policy.observes(),
             importance: policy.importance(world.arms().len()),
             settings,
+            priors: Priors { alike: settings.prior, by: priors },
             kind: world.reward_kind(),
             segments: (0..world.segments().len()).map(segment).collect(),
             sets,
@@ -172,10 +195,16 @@ impl<'a> Learner<'a> {
                 &self.gathered
             }
         };
-        let prior = self.settings.prior;
+        let priors = self.priors;
         self.posteriors.clear();
-        self.posteriors.extend(statistics.iter().map(|arm| prior.after(*arm)));
-        let everyone = Everyone { segments: &self.segments, prior };
+        match priors.by.get(request.segment.index()) {
+            None => self.posteriors.extend(statistics.iter().map(|arm| priors.alike.after(*arm))),
+            Some(own) => {
+                let told = statistics.iter().zip(&set.arms);
+                self.posteriors.extend(told.map(|(told, arm)| own[arm.index()].after(*told)));
+            }
+        }
+        let everyone = Everyone { segments: &self.segments, priors };
         let mut view = View::new(&set.arms, &self.posteriors, statistics)
             .of_segment(request.segment)
             .with_portfolio(&everyone);

@@ -1,0 +1,38 @@
+//! What is believed before the first outcome: of all arms alike, or by segment and arm.
+
+use std::fmt;
+
+use crate::arm::{Arm, ArmId};
+use crate::belief::Beta;
+use crate::segment::{Segment, SegmentId};
+
+use super::Bandit;
+
+/// Gives each arm of each segment its prior.
+type By = dyn Fn(Segment<'_>, Arm<'_>) -> Beta + Send + Sync;
+
+/// The prior of each arm in each segment.
+pub(super) enum Priors {
+    Alike(Beta),
+    By(Box<By>),
+}
+
+impl fmt::Debug for Priors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Alike(prior) => prior.fmt(f),
+            Self::By(_) => f.write_str("by segment and arm"),
+        }
+    }
+}
+
+impl Bandit {
+    /// What is believed of an arm in a segment before its first outcome.
+    #[inline]
+    pub(super) fn prior(&self, segment: SegmentId, arm: ArmId) -> Beta {
+        match &self.priors {
+            Priors::Alike(prior) => *prior,
+            Priors::By(by) => by(self.segments.segment(segment), self.arms.arm(arm)),
+        }
+    }
+}
