@@ -14,7 +14,8 @@ use tactful::{Bandit, Timestamp};
 /// the 5,000th. Outcomes are known at once, plans grow old by 1 %.
 fn regret(policy: &str, forgetting: Forgetting, seed: u64) -> f64 {
     let usual = vec![0.5, 0.3, 0.4];
-    let world = ChangingArms::new(vec![(3_000, usual.clone()), (2_000, vec![0.5, 0.3, 0.9]), (1, usual)]).unwrap();
+    let world =
+        ChangingArms::new(vec![(3_000, usual.clone()), (2_000, vec![0.5, 0.3, 0.9]), (1, usual)]).unwrap();
     let mut rng = Generator::seed_from_u64(seed);
     let mut life = world.begin(&mut rng);
     let seconds = Duration::from_secs;
@@ -41,7 +42,9 @@ fn regret(policy: &str, forgetting: Forgetting, seed: u64) -> f64 {
 /// Means over eight worlds: Thompson 796 without forgetting and 263 with, UCB with the constant ½ 817 and 375.
 #[test]
 fn under_an_abrupt_change_forgetting_loses_less() {
-    let mean = |policy, forgetting: Forgetting| (0..8).map(|seed| regret(policy, forgetting, seed)).sum::<f64>() / 8.0;
+    let mean = |policy, forgetting: Forgetting| {
+        (0..8).map(|seed| regret(policy, forgetting, seed)).sum::<f64>() / 8.0
+    };
     let half_life = Forgetting::HalfLife(Duration::from_secs(277));
     let sliding = Forgetting::Window(Duration::from_secs(1_200));
     for (policy, forgetting) in [("thompson", half_life), ("ucb1(0.5)", sliding)] {

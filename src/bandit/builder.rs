@@ -61,6 +61,11 @@ pub enum BuildError {
     },
     /// Floors and caps that cannot be kept, or of what does not exist.
     Shares(SharesError),
+    /// The policy needs further goals to be counted, which a bandit does not do.
+    Goals {
+        /// How many.
+        goals: usize,
+    },
     /// The default reward is not admissible.
     DefaultReward(RewardValueError),
     /// A window that no [`Window::new`] has made: it may come from a configuration file.
@@ -102,6 +107,9 @@ impl fmt::Display for BuildError {
         match self {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
+            Self::Goals { goals } => {
+                write!(f, "the policy needs {goals} further goals, a bandit counts none")
+            }
             Self::Shares(error) => write!(f, "shares: {error}"),
             Self::DefaultReward(error) => write!(f, "default reward: {error}"),
             Self::Window { window } => write!(f, "there is no window such as {window:?}"),
@@ -395,6 +403,9 @@ impl BanditBuilder {
         self.reward.validate().map_err(BuildError::RewardKind)?;
         if !(0.0..=1.0).contains(&self.exploration) {
             return Err(BuildError::Exploration { share: self.exploration });
+        }
+        if self.policy.goals() > 0 {
+            return Err(BuildError::Goals { goals: self.policy.goals() });
         }
         let mut numbers = vec![self.keys.current.id()];
         for key in &self.keys.accepted {

@@ -43,6 +43,10 @@ impl Policy for BurnIn {
         self.inner.importance(arms)
     }
 
+    fn goals(&self) -> usize {
+        self.inner.goals()
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         let arms = (0..).zip(view.statistics());
         let wanting: Vec<u32> =

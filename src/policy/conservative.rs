@@ -113,6 +113,10 @@ impl Policy for Conservative {
         self.inner.importance(arms)
     }
 
+    fn goals(&self) -> usize {
+        self.inner.goals()
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         let inner = self.inner.probabilities(view);
         let Ok(baseline) = view.arms().binary_search(&self.baseline) else {

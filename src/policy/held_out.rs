@@ -83,6 +83,10 @@ impl Policy for HeldOut {
         self.inner.importance(arms)
     }
 
+    fn goals(&self) -> usize {
+        self.inner.goals().max(self.baseline.goals())
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         if self.is_held_out(view.segment()) {
             return self.baseline.probabilities(view);

@@ -65,6 +65,7 @@ mod named;
 mod optimistic_thompson;
 mod parameter;
 mod portfolio;
+mod priced;
 mod sharpened_thompson;
 mod softmax;
 mod thompson;
@@ -95,6 +96,7 @@ pub use named::{NamedError, named, names};
 pub use optimistic_thompson::OptimisticThompson;
 pub use parameter::ParameterError;
 pub use portfolio::Portfolio;
+pub use priced::{Goal, Priced};
 pub use sharpened_thompson::SharpenedThompson;
 pub use softmax::Softmax;
 pub use thompson::Thompson;
@@ -146,6 +148,11 @@ pub trait Policy: fmt::Debug + Send + Sync {
         None
     }
 
+    /// How many [further goals](View::goals) the policy needs to be shown.
+    fn goals(&self) -> usize {
+        0
+    }
+
     /// The policy as an index, if it is one; its [`probabilities`](Policy::probabilities) are then a loop over the
     /// indices, and the bandit finds the same arms without that loop.
     fn as_index(&self) -> Option<&dyn Index> {
@@ -175,6 +182,7 @@ pub struct View<'a> {
     segment: SegmentId,
     losses: Option<&'a Losses>,
     portfolio: Option<&'a dyn Portfolio>,
+    goals: &'a [Vec<Beta>],
 }
 
 impl<'a> View<'a> {
@@ -186,7 +194,15 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn new(arms: &'a [ArmId], posteriors: &'a [Beta], statistics: &'a [ArmStatistics]) -> Self {
         assert!(arms.len() == posteriors.len() && arms.len() == statistics.len(), "one entry per arm");
-        Self { arms, posteriors, statistics, segment: SegmentId::new(0), losses: None, portfolio: None }
+        Self {
+            arms,
+            posteriors,
+            statistics,
+            segment: SegmentId::new(0),
+            losses: None,
+            portfolio: None,
+            goals: &[],
+        }
     }
 
     /// The same view, of this segment; without it, of the first.
@@ -210,6 +226,25 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn with_portfolio(self, portfolio: &'a dyn Portfolio) -> Self {
         Self { portfolio: Some(portfolio), ..self }
+    }
+
+    /// The same view with further goals: of each, what is believed of its mean with each arm.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    #[must_use]
+    pub fn with_goals(self, goals: &'a [Vec<Beta>]) -> Self {
+        assert!(goals.iter().all(|goal| goal.len() == self.arms.len()), "one entry per arm");
+        Self { goals, ..self }
+    }
+
+    /// The same view with other beliefs; there are as many.
+    fn believing<'b>(self, posteriors: &'b [Beta]) -> View<'b>
+    where
+        'a: 'b,
+    {
+        View { posteriors, ..self }
     }
 
     /// The number of eligible arms, at least one.
@@ -254,6 +289,13 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn portfolio(&self) -> Option<&'a dyn Portfolio> {
         self.portfolio
+    }
+
+    /// Further goals beside the rewards: of each, what is believed of its mean with each arm, scaled to [0, 1]. None if the
+    /// policy did not [ask](Policy::goals) for them.
+    #[must_use]
+    pub fn goals(&self) -> &'a [Vec<Beta>] {
+        self.goals
     }
 
     /// Decisions for the eligible arms so far.
