@@ -10,11 +10,11 @@ use super::{Observes, Policy, Portfolio, Probabilities, View};
 /// Gives the segments that are [held out](Holdout) a baseline's probabilities, the others a policy's; what is counted in the
 /// former is kept from the latter.
 ///
-/// The exploration share and [bounds](crate::plan::Shares) hold in all segments: for a baseline without exploration set the
+/// The exploration share and bounds of shares hold in all segments: for a baseline without exploration set the
 /// share to 0.
 ///
 /// **When**: somebody will ask what learning has earned. A tenth of the customers is usual. **When not**: the baseline is so
-/// much worse that nobody should get it; then compare with logged propensities instead ([`evaluation`](crate::evaluation)).
+/// much worse that nobody should get it; then compare by logged propensities instead.
 #[derive(Debug)]
 pub struct HeldOut {
     inner: Box<dyn Policy>,
