@@ -325,3 +325,16 @@ fn what_is_over_leaves_no_lives_and_no_names_behind() {
         assert!(builds as u64 <= start / 2 + 8, "{builds} builds at start {start}");
     }
 }
+
+#[test]
+fn a_delta_can_be_taken_before_a_sync_is_due() {
+    let folder = Folder::new("undue");
+    let settings = JournalSettings::default().sync(SyncWhen::Records(1000));
+    let storage = Directory::open(&folder.0).unwrap();
+    let (bandit, _) = builder(ALL, Some(3)).replicated().open(storage, settings).unwrap();
+    send(&bandit, 3, 1);
+    let last = bandit.recorded().unwrap();
+    assert!(!bandit.flush().unwrap().covers(last), "the sync is not due");
+    told(&bandit);
+    assert!(bandit.flush().unwrap().covers(last), "what others know of is durable");
+}

@@ -129,8 +129,8 @@ impl Bandit {
     ///
     /// May be taken as often as one likes, and while others select and reward. Its size is that of a snapshot.
     ///
-    /// The others drop the rewards that it tells to be counted. So with a journal it flushes, and tells nothing that is not
-    /// durable: else a crash between the two would lose rewards that others have accepted.
+    /// The others drop the rewards that it tells to be counted. So with a journal it flushes and syncs, due or not, and tells
+    /// nothing that is not durable: else a crash between the two would lose rewards that others have accepted.
     ///
     /// # Errors
     ///
