@@ -342,8 +342,14 @@ impl Bandit {
         arm: ArmId,
     ) -> Result<(SegmentId, ArmId), SpaceError> {
         if fingerprint != self.fingerprint {
-            let ancestor = self.ancestors.iter().find(|ancestor| ancestor.fingerprint == fingerprint);
-            return ancestor.ok_or(SpaceError::Unknown { fingerprint })?.translate(segment, arm);
+            if let Some(ancestor) = self.ancestors.iter().find(|known| known.fingerprint == fingerprint) {
+                return ancestor.translate(segment, arm);
+            }
+            // Others may run another build: earlier or later, they have told by what names they count.
+            let (peers, unknown) = (self.peers(), SpaceError::Unknown { fingerprint });
+            let mut told = peers.estates().flat_map(|(_, estate)| &estate.ancestors);
+            let told = told.find(|told| told.fingerprint == fingerprint);
+            return told.ok_or(unknown)?.translate(segment, arm);
         }
         if segment.index() >= self.segments.len() || arm.index() >= self.arms.len() {
             return Err(SpaceError::Unknown { fingerprint });
