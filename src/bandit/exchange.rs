@@ -76,6 +76,16 @@ impl Exchange {
         }
     }
 
+    /// Keeps a reward that was accepted before, of which a record tells, however many there are: what had arrived of them
+    /// is known only when all have been told.
+    fn forward_again(&self, decision: &Decision, forwarded: Forwarded) -> Result<(), RewardError> {
+        self.forward(decision, forwarded.clone()).or_else(|_| {
+            // Drops nothing, and makes room.
+            self.outbox.retain(|_| true);
+            self.forward(decision, forwarded)
+        })
+    }
+
     /// Keeps a reward for the process that made the decision.
     pub(super) fn forward(&self, decision: &Decision, forwarded: Forwarded) -> Result<(), RewardError> {
         let full = |_| RewardError::OutboxFull { id: decision.id };
@@ -286,12 +296,10 @@ impl Bandit {
         (reward, outcome): (f64, Option<Outcome>),
         at: Option<Timestamp>,
     ) -> Result<Timestamp, RewardError> {
-        let put = |at| {
-            let token = decision.token().to_string();
-            exchange.forward(decision, Forwarded { token, at, reward, outcome }).map(|()| at)
-        };
+        let forwarded = |at| Forwarded { token: decision.token().to_string(), at, reward, outcome };
+        let put = |at| exchange.forward(decision, forwarded(at)).map(|()| at);
         let waiting = match (at, &self.waiting) {
-            (Some(at), _) => return put(at),
+            (Some(at), _) => return exchange.forward_again(decision, forwarded(at)).map(|()| at),
             (None, None) => return put(self.now()),
             (None, Some(waiting)) => waiting,
         };

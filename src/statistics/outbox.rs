@@ -152,3 +152,19 @@ impl<T: Clone> Outbox<T> {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_can_be_made_though_nothing_has_arrived() {
+        let outbox = Outbox::new(Vec::new());
+        let most = PAGE * PAGES;
+        (0..most).for_each(|number| outbox.push(number).expect("room"));
+        assert_eq!(outbox.push(most), Err(OutboxFull));
+        outbox.retain(|_| true);
+        outbox.push(most).expect("room");
+        assert!(outbox.entries().into_iter().eq(0..=most), "all that was put in, in its order");
+    }
+}
