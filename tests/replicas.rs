@@ -380,6 +380,29 @@ proptest! {
 }
 
 #[test]
+fn a_legacy_that_tells_of_our_own_lives_is_not_adopted() {
+    for window in [false, true] {
+        let before = process(1, 1, None, window);
+        let sent = send(&before, 4, 1);
+        before.reward(&sent[0], Reward::SUCCESS).unwrap();
+        let mut heir = process(1, 2, None, window);
+        heir.restore(&before.snapshot()).unwrap();
+        let gone = process(2, 1, Some(1), window);
+        send(&gone, 4, 1);
+        let mut forged = serde_json::to_value(told(&gone)).unwrap();
+        let mut ours = forged["counted"]["lives"][0].clone();
+        ours["replica"] = 1.into();
+        forged["counted"]["lives"].as_array_mut().unwrap().push(ours);
+        heir.merge(&serde_json::from_value(forged).unwrap()).unwrap();
+        let refused = Err(ExchangeError::Counted(RestoreError::Life { replica: 1, incarnation: 1 }));
+        assert_eq!(heir.adopt(2), refused);
+        // Else the claims of that life would be gone, and its rewards counted once more.
+        let again = heir.reward(&heir.parse(sent[0].token()).unwrap(), Reward::SUCCESS);
+        assert!(matches!(again, Err(RewardError::AlreadyRewarded { .. })), "{again:?}");
+    }
+}
+
+#[test]
 fn hostile_deltas_are_refused_and_change_nothing() {
     let [a, b] = [1, 2].map(|replica| process(replica, 1, None, true));
     send(&a, 10, 1);

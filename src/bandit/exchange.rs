@@ -224,9 +224,10 @@ impl Bandit {
                 return Err(ExchangeError::NotTheHeir { replica, heir });
             }
             let estate = self.read_estate(&peer.delta.counted).map_err(ExchangeError::Counted)?;
-            self.check_room(&estate).map_err(ExchangeError::Counted)?;
+            self.check_lives(&estate, &estates).map_err(ExchangeError::Counted)?;
             estates.push(estate);
         }
+        self.check_room(&estates).map_err(ExchangeError::Counted)?;
 
         #[cfg(feature = "journal")]
         self.store_adopted(replica)?;
@@ -371,12 +372,29 @@ impl Bandit {
         Ok(Peer { delta: Delta { outbox: Vec::new(), ..delta.clone() }, estate })
     }
 
-    /// Whether our counters have room for those of an estate.
-    fn check_room(&self, estate: &Estate) -> Result<(), RestoreError> {
-        for (segment, one) in estate.endless.each() {
-            let sum = self.cells.read(segment, one.arm).merge(one.statistics);
+    /// Whether an estate tells of lives that are nobody's yet: the claims of ours must not be replaced.
+    fn check_lives(&self, estate: &Estate, others: &[Estate]) -> Result<(), RestoreError> {
+        let taken = |life: &&Issuer| {
+            let known = match &self.waiting {
+                Some(waiting) => waiting.past.contains(life),
+                None => self.past.contains_key(life),
+            };
+            known || others.iter().any(|other| other.issuers.contains(life))
+        };
+        match estate.issuers.iter().find(taken) {
+            Some(&Issuer { replica, incarnation }) => Err(RestoreError::Life { replica, incarnation }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether our counters have room for those of these estates together.
+    fn check_room(&self, estates: &[Estate]) -> Result<(), RestoreError> {
+        let mut sums = BTreeMap::new();
+        for (segment, one) in estates.iter().flat_map(|estate| estate.endless.each()) {
+            let sum = sums.entry((segment, one.arm)).or_insert_with(|| self.cells.read(segment, one.arm));
             let (segment, arm) = (segment.get(), one.arm.get());
-            sum.map_err(|error| RestoreError::Statistics { segment, arm, error })?;
+            let together = sum.merge(one.statistics);
+            *sum = together.map_err(|error| RestoreError::Statistics { segment, arm, error })?;
         }
         Ok(())
     }
