@@ -380,6 +380,22 @@ proptest! {
 }
 
 #[test]
+fn what_comes_too_late_for_the_heir_waits_no_longer() {
+    let [mut heir, gone, other] =
+        [(1, None), (2, Some(1)), (3, None)].map(|(replica, heir)| process(replica, 1, heir, true));
+    let sent = send(&gone, 4, 1);
+    other.reward(&other.parse(sent[0].token()).unwrap(), Reward::SUCCESS).unwrap();
+    heir.merge(&told(&gone)).unwrap();
+    heir.adopt(2).unwrap();
+    // Held as long again, then folded: no life tells of the decision any more.
+    heir.advance_to(Timestamp::from_millis(20 * DAY)).unwrap();
+    assert_eq!(heir.merge(&told(&other)).unwrap().refused, 1);
+    assert_eq!(told(&other).forwarded(), 1);
+    other.merge(&told(&heir)).unwrap();
+    assert_eq!(told(&other).forwarded(), 0);
+}
+
+#[test]
 fn a_legacy_that_tells_of_our_own_lives_is_not_adopted() {
     for window in [false, true] {
         let before = process(1, 1, None, window);

@@ -427,9 +427,11 @@ impl Delta {
         }
     }
 
-    /// Whether a decision of the sender's own replica is of a cohort whose time is over, so that no life tells of it.
+    /// Whether a decision of the sender's own replica, or of one it has adopted, is of a cohort whose time is over, so that
+    /// no life tells of it.
     fn is_over(&self, id: DecisionId) -> bool {
-        let own = self.sender.replica == id.issuer.replica;
+        let replica = id.issuer.replica;
+        let own = self.sender.replica == replica || self.adopted.iter().any(|gone| gone.replica == replica);
         let waiting = self.counted.waiting.as_ref().filter(|_| own && id.cohort != CohortId::OPEN_ENDED);
         waiting.is_some_and(|waiting| {
             let window = waiting.window;
