@@ -8,7 +8,7 @@ use std::time::Duration;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::bandit::RewardError;
 use tactful::delta::ExchangeError;
-use tactful::journal::{Directory, JournalSettings, SyncWhen};
+use tactful::journal::{Directory, JournalError, JournalSettings, Recovery, SyncWhen};
 use tactful::policy::Uniform;
 use tactful::snapshot::RestoreError;
 use tactful::time::Window;
@@ -337,4 +337,27 @@ fn a_delta_can_be_taken_before_a_sync_is_due() {
     assert!(!bandit.flush().unwrap().covers(last), "the sync is not due");
     told(&bandit);
     assert!(bandit.flush().unwrap().covers(last), "what others know of is durable");
+}
+
+#[test]
+fn a_record_of_a_cohort_that_time_had_not_come_to_is_refused_and_draws_no_decisions_to_it() {
+    let folder = Folder::new("ahead");
+    let other = builder(ALL, Some(3)).incarnation(1).build().unwrap();
+    other.advance_to(day(50)).unwrap();
+    let decision = send(&other, 1, 1)[0];
+    let mut recovery = Recovery::begin(Directory::open(&folder.0).unwrap()).unwrap();
+    recovery.replay(|_, _| Ok::<(), JournalError>(())).unwrap();
+    let (arms, segments) = (other.arms().clone(), other.segments().clone());
+    let journal = recovery.start(arms, segments, other.reward_kind(), JournalSettings::default()).unwrap();
+    journal.reserve().unwrap().decision(day(1), &decision, &other.arms().all()).unwrap();
+    journal.flush(day(1)).unwrap();
+    drop(journal);
+
+    let storage = Directory::open(&folder.0).unwrap();
+    let (bandit, recovered) = builder(ALL, Some(3)).open(storage, JournalSettings::default()).unwrap();
+    assert_eq!((recovered.decisions, recovered.refused), (1, 1));
+    for decision in send(&bandit, 5, 2) {
+        bandit.reward(&decision, Reward::SUCCESS).unwrap();
+    }
+    assert_eq!(sums(&bandit), (5, 5, 5.0));
 }

@@ -161,7 +161,7 @@ impl<'a> Replay<'a> {
             Entry::Decision(decision) => {
                 self.latest = self.latest.max(decision.at);
                 let chosen = Chosen { segment: decision.segment, arm: decision.arm, space };
-                self.decision(decision.id, chosen);
+                self.decision(decision.id, decision.at, chosen);
             }
             Entry::Outcome(outcome) => {
                 self.latest = self.latest.max(outcome.at);
@@ -192,7 +192,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Counts a decision, once.
-    fn decision(&mut self, id: DecisionId, chosen: Chosen) {
+    fn decision(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen) {
         if !self.seen.entry((id.issuer, id.cohort)).or_insert_with(Claims::new).claim(id.sequence) {
             return;
         }
@@ -200,7 +200,8 @@ impl<'a> Replay<'a> {
         if id.issuer.replica == self.bandit.issuer.replica {
             self.first.get_or_insert(id.issuer);
         }
-        let counted = self.bandit.note(id)
+        let counted = !self.bandit.is_ahead(id, at)
+            && self.bandit.note(id)
             && match self.locate(chosen) {
                 Chose::Known(segment, arm) => self.bandit.issue_noted(id, segment, arm),
                 Chose::Nameless(nameless) => {
@@ -364,6 +365,12 @@ impl BanditBuilder {
 }
 
 impl Bandit {
+    /// Whether a record tells of a decision in a cohort that time had not come to: none of ours does. Counted, it would be
+    /// of a cohort after that to which decisions go.
+    fn is_ahead(&self, id: DecisionId, at: Timestamp) -> bool {
+        self.waiting.as_ref().is_some_and(|waiting| id.cohort.bucket() > waiting.bucket_of(at))
+    }
+
     /// Takes note of the number of a decision; whether it can be.
     fn note(&mut self, id: DecisionId) -> bool {
         match &mut self.waiting {
