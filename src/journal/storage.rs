@@ -75,7 +75,7 @@ pub trait Growing: fmt::Debug + Send {
 pub struct Directory {
     path: PathBuf,
     /// Locked for as long as it is open, so that no two processes write one journal.
-    _lock: File,
+    lock: File,
 }
 
 impl Directory {
@@ -94,7 +94,15 @@ impl Directory {
         // Its contents do not matter, so nothing is truncated that another process may hold.
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(Self::LOCK))?;
         lock.try_lock().map_err(io::Error::from)?;
-        Ok(Self { path, _lock: lock })
+        Ok(Self { path, lock })
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // By name: closing would leave it to whatever process was being started meanwhile, which has all open files until
+        // it runs its own program. If it fails, closing unlocks.
+        let _ = self.lock.unlock();
     }
 }
 
@@ -142,5 +150,23 @@ impl Growing for Appended {
     fn sync(&mut self) -> io::Result<()> {
         // The length is synced with the data; times of access are not needed.
         self.0.sync_data()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_that_was_closed_can_be_opened_while_a_process_is_being_started() {
+        let path = std::env::temp_dir().join(format!("tactful-lock-{}", std::process::id()));
+        let directory = Directory::open(&path).expect("a directory");
+        assert!(Directory::open(&path).is_err(), "in use");
+        // What a fork leaves in the child.
+        let child = directory.lock.try_clone().expect("an open file");
+        drop(directory);
+        drop(Directory::open(&path).expect("not in use"));
+        drop(child);
+        fs::remove_dir_all(&path).expect("a directory");
     }
 }
