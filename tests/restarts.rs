@@ -361,3 +361,22 @@ fn a_record_of_a_cohort_that_time_had_not_come_to_is_refused_and_draws_no_decisi
     }
     assert_eq!(sums(&bandit), (5, 5, 5.0));
 }
+
+#[test]
+fn lives_without_decisions_leave_nothing_in_snapshots() {
+    for window in [None, Some(3)] {
+        let mut lengths = Vec::new();
+        let mut before = builder(ALL, window).incarnation(11).build().unwrap();
+        let sent = send(&before, 5, 1);
+        for life in 12..22 {
+            let text = serde_json::to_string(&before.snapshot()).unwrap();
+            let mut next = builder(ALL, window).incarnation(life).build().unwrap();
+            next.restore(&serde_json::from_str(&text).unwrap()).unwrap();
+            lengths.push(text.len());
+            before = next;
+        }
+        assert!(lengths[1..].iter().all(|&length| length == lengths[1]), "{lengths:?}");
+        before.reward(&before.parse(sent[0].token()).unwrap(), Reward::SUCCESS).unwrap();
+        assert!(before.reward(&before.parse(sent[0].token()).unwrap(), Reward::SUCCESS).is_err());
+    }
+}

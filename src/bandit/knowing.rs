@@ -111,7 +111,7 @@ impl Bandit {
                 true => (estate.now, f64::from(estate.now) + 1.0),
                 false => (state.now, now),
             };
-            estate.entries.iter().map(move |entry| (entry, told, until))
+            estate.entries.iter().map(move |entry| (&**entry, told, until))
         });
         let own = state.open.iter().map(|entry| (&**entry, state.now, now));
         let mut open: Vec<(&Entry, u32, f64)> = own.chain(theirs).collect();
@@ -183,7 +183,7 @@ impl Bandit {
             let theirs = peers.estates().flat_map(|(_, estate)| &estate.layers);
             let layers = state.history.layers().iter().map(|layer| &**layer).chain(theirs);
             layers.for_each(|layer| layer.visit(segment, &[arm], |_, statistics| add(statistics)));
-            let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries);
+            let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries).map(|entry| &**entry);
             for entry in state.open.iter().map(|entry| &**entry).chain(theirs) {
                 let statistics = entry.cells.read(segment, arm);
                 match state.is_closed(entry.id, window) {

@@ -17,6 +17,7 @@ use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{RestoreError, Restored};
 use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
+use crate::sync::Arc;
 use crate::time::Timestamp;
 
 use super::ancestor::Ancestor;
@@ -381,9 +382,9 @@ impl Bandit {
             Some(waiting) if id.cohort != CohortId::OPEN_ENDED => {
                 waiting.past.insert(id.issuer);
                 if waiting.ledger.with(|state| state.find(id.issuer, id.cohort).is_none()) {
-                    let entry = Open::new(waiting.ledger.shape(), id.issuer, id.cohort, Cohort::new());
+                    let entry = Open::earlier(waiting.ledger.shape(), id.issuer, id.cohort, Cohort::new());
                     let now = waiting.ledger.with(|state| state.now);
-                    waiting.ledger.absorb(now, vec![entry], Vec::new());
+                    waiting.ledger.absorb(now, vec![Arc::new(entry)], Vec::new());
                 }
                 waiting.ledger.with(|state| {
                     state.find(id.issuer, id.cohort).is_some_and(|entry| {

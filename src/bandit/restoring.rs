@@ -8,7 +8,7 @@ use crate::reward::{Quantity, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
 use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry, Layer, StatisticsError};
-use crate::sync::Ordering;
+use crate::sync::{Arc, Ordering};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
@@ -19,8 +19,8 @@ use super::waiting::{Groups, Waiting};
 /// Counters by today's names and by where they were counted.
 type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
 
-/// Cohorts of earlier lives, with the delays counted in them.
-type Lives = BTreeMap<(Issuer, CohortId), (Cohort, GroupedDelays)>;
+/// The records of cohorts of earlier lives.
+type Lives<'a> = BTreeMap<(Issuer, CohortId), &'a Life>;
 
 /// What somebody has left, by today's names.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) struct Estate {
     /// Where there is one: the bucket that it was, what is closed and what is open.
     pub(super) now: u32,
     pub(super) layers: Vec<Layer>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<Arc<Entry>>,
 }
 
 impl Bandit {
@@ -106,11 +106,13 @@ impl Bandit {
             ancestors.push(self.inherit(generation, now, &lives, &mut counted)?);
         }
         self.same_baselines(snapshot, &ancestors[0])?;
-        let issuers: BTreeSet<Issuer> = lives.keys().map(|&(issuer, _)| issuer).collect();
+        let issuers = snapshot.lives.iter();
+        let issuers =
+            issuers.map(|&Life { replica, incarnation, .. }| Issuer { replica, incarnation }).collect();
         let mut estate = Estate { now, ancestors, issuers, ..Estate::default() };
         match &self.waiting {
             None => {
-                estate.past = lives.into_iter().map(|((issuer, _), (past, _))| (issuer, past)).collect();
+                estate.past = lives.into_iter().map(|((issuer, _), life)| (issuer, numbers(life))).collect();
                 for ((_, segment, arm), statistics) in counted {
                     estate.endless.add(segment, arm, statistics);
                 }
@@ -129,7 +131,9 @@ impl Bandit {
         for (segment, one) in estate.endless.each() {
             self.cells.add(segment, one.arm, one.statistics);
         }
-        self.past.extend(estate.past);
+        // In one piece, since the map is packed.
+        let mut past = estate.past;
+        self.past.append(&mut past);
         if let Some(waiting) = &mut self.waiting {
             waiting.past.extend(estate.issuers);
             waiting.ledger.absorb(estate.now, estate.entries, estate.layers);
@@ -219,12 +223,12 @@ impl Bandit {
         Ok(())
     }
 
-    /// The cohorts of earlier lives, with the delays counted in them.
-    fn lives(&self, snapshot: &Snapshot) -> Result<Lives, RestoreError> {
+    /// The cohorts of earlier lives that have made decisions: of the others nothing can come.
+    fn lives<'a>(&self, snapshot: &'a Snapshot) -> Result<Lives<'a>, RestoreError> {
         let mut past = Lives::new();
         let now = snapshot.waiting.as_ref().map_or(0, |waiting| waiting.now);
         for life in &snapshot.lives {
-            let &Life { replica, incarnation, cohort, issued, ref claimed, ref outcomes, ref delays } = life;
+            let &Life { replica, incarnation, cohort, issued, ref claimed, ref outcomes, .. } = life;
             let issuer = Issuer { replica, incarnation };
             if issuer == self.issuer {
                 return Err(RestoreError::IncarnationTaken { replica, incarnation });
@@ -250,8 +254,7 @@ impl Bandit {
             if !possible {
                 return Err(impossible);
             }
-            let restored = (Cohort::restored(issued, claimed, outcomes), delays.clone());
-            if past.insert((issuer, cohort), restored).is_some() {
+            if issued > 0 && past.insert((issuer, cohort), life).is_some() {
                 return Err(impossible);
             }
         }
@@ -263,7 +266,7 @@ impl Bandit {
         &self,
         generation: &Generation,
         now: u32,
-        lives: &Lives,
+        lives: &Lives<'_>,
         counted: &mut Counted,
     ) -> Result<Ancestor, RestoreError> {
         let last = generation.last.unwrap_or(now);
@@ -336,7 +339,7 @@ impl Bandit {
     }
 
     /// Whether there can be counters at a place.
-    fn check_place(&self, place: Place, lives: &Lives) -> Result<(), RestoreError> {
+    fn check_place(&self, place: Place, lives: &Lives<'_>) -> Result<(), RestoreError> {
         let possible = match place {
             Place::Endless => self.waiting.is_none(),
             Place::Layer { first, last } => self.waiting.is_some() && first <= last,
@@ -347,6 +350,11 @@ impl Bandit {
         };
         if possible { Ok(()) } else { Err(RestoreError::Place { place: format!("{place:?}") }) }
     }
+}
+
+/// The numbers and claims that a record tells of.
+fn numbers(life: &Life) -> Cohort {
+    Cohort::restored(life.issued, &life.claimed, &life.outcomes)
 }
 
 impl Waiting {
@@ -373,13 +381,18 @@ impl Waiting {
     }
 
     /// The cohorts that are open.
-    fn entries(&self, lives: Lives, counted: &Counted) -> Vec<Entry> {
-        let mut entries = BTreeMap::new();
-        for ((issuer, id), (cohort, delays)) in lives {
-            let entry = Entry::new(self.ledger.shape(), issuer, id, cohort);
-            entry.delays.restore(&self.ungrouped(&delays));
-            entries.insert((issuer, id), entry);
-        }
+    fn entries(&self, lives: Lives<'_>, counted: &Counted) -> Vec<Arc<Entry>> {
+        let mut keepers: BTreeMap<CohortId, Arc<Entry>> = BTreeMap::new();
+        let restored = |((issuer, id), life): ((Issuer, CohortId), &Life)| {
+            let entry = Arc::new(Entry::earlier(self.ledger.shape(), issuer, id, numbers(life)));
+            // Delays are asked for by bucket only: one cohort keeps those of all.
+            if !life.delays.is_empty() {
+                let keeper = keepers.entry(id).or_insert_with(|| Arc::clone(&entry));
+                keeper.delays.restore(&self.ungrouped(&life.delays));
+            }
+            ((issuer, id), entry)
+        };
+        let entries: BTreeMap<_, _> = lives.into_iter().map(restored).collect();
         for (&(place, segment, arm), &statistics) in counted {
             if let Place::Cohort { replica, incarnation, cohort } = place {
                 let id = (Issuer { replica, incarnation }, CohortId::new(cohort));

@@ -22,11 +22,21 @@ impl Blank for Page {
 
 /// One bit per decision.
 #[derive(Debug)]
-pub(crate) struct Claims(Radix<Page>);
+pub(crate) struct Claims {
+    /// The first words of an earlier life, as many as were claimed: thousands of lives take no page each.
+    earlier: Box<[AtomicU64]>,
+    /// All words after those.
+    pages: Radix<Page>,
+}
 
 impl Claims {
     pub(crate) fn new() -> Self {
-        Self(Radix::new())
+        Self::restored(&[])
+    }
+
+    /// The claims of an earlier life.
+    pub(super) fn restored(words: &[u64]) -> Self {
+        Self { earlier: words.iter().map(|&bits| AtomicU64::new(bits)).collect(), pages: Radix::new() }
     }
 
     /// Whether this call was the first for this decision, among all threads.
@@ -47,24 +57,28 @@ impl Claims {
     /// The bits of 64 decisions, those from 64 × `word`; touches nothing.
     pub(super) fn read(&self, word: u64) -> u64 {
         let (page, place) = path(word);
+        let there = match self.earlier.get(word as usize) {
+            Some(there) => Some(there),
+            None => self.pages.get(page).map(|page| &page.0[place]),
+        };
         // Acquire: pairs with `claim`.
-        self.0.get(page).map_or(0, |page| page.0[place].load(Ordering::Acquire))
+        there.map_or(0, |there| there.load(Ordering::Acquire))
     }
 
     /// Words up to the end of the last page that was touched: all bits beyond are 0.
     pub(super) fn end(&self) -> u64 {
-        self.0.pages().next_back().map_or(0, |(page, _)| (page + 1) << (PAGE_BITS - 6))
-    }
-
-    /// Sets bits that were claimed in an earlier life.
-    pub(super) fn restore(&self, word: u64, bits: u64) {
-        self.word(word << 6).fetch_or(bits, Ordering::AcqRel);
+        let paged = self.pages.pages().next_back().map_or(0, |(page, _)| (page + 1) << (PAGE_BITS - 6));
+        paged.max(self.earlier.len() as u64)
     }
 
     #[inline]
     fn word(&self, sequence: u64) -> &AtomicU64 {
-        let (page, place) = path(sequence >> 6);
-        &self.0.touch(page).0[place]
+        let word = sequence >> 6;
+        if let Some(there) = self.earlier.get(word as usize) {
+            return there;
+        }
+        let (page, place) = path(word);
+        &self.pages.touch(page).0[place]
     }
 }
 

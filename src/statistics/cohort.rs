@@ -181,13 +181,7 @@ impl Cohort {
 
     /// A cohort of an earlier life: `issued` numbers taken, these bits claimed, these words of outcomes.
     pub(crate) fn restored(issued: u64, claimed: &[u64], outcomes: &[(u64, u64)]) -> Self {
-        let cohort = Self { sequence: Sequence(AtomicU64::new(issued)), ..Self::new() };
-        for &(sequence, bits) in outcomes {
-            cohort.outcomes.restore(sequence, bits);
-        }
-        for (word, &bits) in claimed.iter().enumerate().filter(|&(_, &bits)| bits != 0) {
-            cohort.claims.restore(word as u64, bits);
-        }
-        cohort
+        let (claims, outcomes) = (Claims::restored(claimed), Outcomes::restored(outcomes));
+        Self { sequence: Sequence(AtomicU64::new(issued)), claims, outcomes }
     }
 }

@@ -46,12 +46,19 @@ impl Entry {
     /// The most decisions for an arm in a segment: 2³¹ − 1.
     pub(crate) const MAX_COUNT: u64 = super::pending::MOST;
 
-    pub(crate) fn new(shape: &Shape, issuer: Issuer, id: CohortId, cohort: Cohort) -> Self {
+    /// One to which decisions go.
+    fn new(shape: &Shape, issuer: Issuer, id: CohortId) -> Self {
+        let cells = PendingCells::new(shape.kind, shape.defaults.clone(), shape.segments, shape.arms);
+        Self { cells, ..Self::earlier(shape, issuer, id, Cohort::new()) }
+    }
+
+    /// One of an earlier life, which takes memory as it is filled: a snapshot may tell of thousands.
+    pub(crate) fn earlier(shape: &Shape, issuer: Issuer, id: CohortId, cohort: Cohort) -> Self {
         Self {
             issuer,
             id,
             cohort,
-            cells: PendingCells::new(shape.kind, shape.defaults.clone(), shape.segments, shape.arms),
+            cells: PendingCells::later(shape.kind, shape.defaults.clone(), shape.segments, shape.arms),
             delays: Delays::new(shape.groups, shape.window.delays()),
             past: AtomicBool::new(false),
         }
@@ -150,10 +157,10 @@ impl Ledger {
     }
 
     /// Takes over cohorts and layers that others have left, whose bucket it is; folds nothing.
-    pub(crate) fn absorb(&mut self, now: u32, entries: Vec<Entry>, layers: Vec<Layer>) {
+    pub(crate) fn absorb(&mut self, now: u32, entries: Vec<Arc<Entry>>, layers: Vec<Layer>) {
         let state = self.state();
         let mut open = state.open.clone();
-        open.extend(entries.into_iter().map(Arc::new));
+        open.extend(entries);
         // Our own last, so that decisions go on going there.
         open.sort_by_key(|entry| (entry.id, entry.issuer == self.issuer, entry.issuer));
         let history = Arc::new(state.history.with(layers, state.now.max(now)));
@@ -248,6 +255,6 @@ impl Ledger {
     }
 
     fn entry(&self, bucket: u32) -> Arc<Entry> {
-        Arc::new(Entry::new(&self.shape, self.issuer, CohortId::of_bucket(bucket), Cohort::new()))
+        Arc::new(Entry::new(&self.shape, self.issuer, CohortId::of_bucket(bucket)))
     }
 }

@@ -5,7 +5,7 @@
 //! decision has an outcome (a receipt of delivery, say), each takes 8.5 bytes.
 
 use crate::reward::{Baseline, Contribution, DuplicateStage, Joined, Stage, StagedReward};
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, SetOnce};
 
 use super::radix::{Directory, PAGE_BITS, Radix};
 use super::table::Blank;
@@ -36,7 +36,12 @@ type Page = Directory<Directory<Sheet, QUIRE>, PAGE>;
 
 /// What has come of each decision.
 #[derive(Debug)]
-pub(super) struct Outcomes(Radix<Page>);
+pub(super) struct Outcomes {
+    /// The first sheets of an earlier life, up to its last word: thousands of lives take no page each.
+    earlier: Box<[SetOnce<Sheet>]>,
+    /// All sheets after those.
+    pages: Radix<Page>,
+}
 
 /// Why a stage does not join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +54,18 @@ pub(crate) enum Unjoined {
 
 impl Outcomes {
     pub(super) fn new() -> Self {
-        Self(Radix::new())
+        Self::restored(&[])
+    }
+
+    /// The words of an earlier life, by ascending number.
+    pub(super) fn restored(words: &[(u64, u64)]) -> Self {
+        let sheets = words.last().map_or(0, |&(sequence, _)| sequence as usize / SHEET + 1);
+        let earlier = (0..sheets).map(|_| SetOnce::new()).collect();
+        let outcomes = Self { earlier, pages: Radix::new() };
+        for &(sequence, bits) in words {
+            outcomes.word(sequence).store(bits, Ordering::Release);
+        }
+        outcomes
     }
 
     /// Joins a stage, once among all threads; whether it is the decision's first, and the totals without and with it.
@@ -92,13 +108,15 @@ impl Outcomes {
 
     /// The words other than 0, by ascending number.
     pub(super) fn read(&self) -> Vec<(u64, u64)> {
-        let sheets = self.0.pages().flat_map(|(page, quires)| {
+        let earlier = self.earlier.iter().enumerate();
+        let earlier = earlier.filter_map(|(sheet, words)| Some((sheet as u64, words.get()?)));
+        let sheets = self.pages.pages().flat_map(|(page, quires)| {
             let quires = quires.each().map(move |(quire, sheets)| (page * PAGE as u64 + quire, sheets));
             quires.flat_map(|(quire, sheets)| {
                 sheets.each().map(move |(sheet, words)| (quire * QUIRE as u64 + sheet, words))
             })
         });
-        let words = sheets.flat_map(|(sheet, words)| {
+        let words = earlier.chain(sheets).flat_map(|(sheet, words)| {
             // Acquire: pairs with `join`.
             let words = words.0.iter().map(|word| word.load(Ordering::Acquire));
             (sheet * SHEET as u64..).zip(words)
@@ -111,15 +129,15 @@ impl Outcomes {
         bits == WITHDRAWN || bits & STAGES != 0
     }
 
-    /// Puts up the word of an earlier life.
-    pub(super) fn restore(&self, sequence: u64, bits: u64) {
-        self.word(sequence).store(bits, Ordering::Release);
-    }
-
     fn word(&self, sequence: u64) -> &AtomicU64 {
         let place = (sequence & ((1 << PAGE_BITS) - 1)) as usize;
-        let sheet =
-            self.0.touch(sequence >> PAGE_BITS).touch(place / (SHEET * QUIRE)).touch(place / SHEET % QUIRE);
+        let sheet = match self.earlier.get((sequence / SHEET as u64) as usize) {
+            Some(sheet) => sheet.get_or_set(Sheet::blank),
+            None => {
+                let quires = self.pages.touch(sequence >> PAGE_BITS);
+                quires.touch(place / (SHEET * QUIRE)).touch(place / SHEET % QUIRE)
+            }
+        };
         &sheet.0[place % SHEET]
     }
 }

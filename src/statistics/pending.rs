@@ -275,6 +275,16 @@ impl PendingCells {
         Self { kind, pages: AtomicU64::new(0), defaults }
     }
 
+    /// Cells that take next to no memory until one is touched, for an earlier life.
+    pub(crate) fn later(kind: RewardKind, defaults: Defaults, segments: usize, arms: usize) -> Self {
+        let kind = match (kind, &defaults) {
+            (_, Defaults::ByArm(_)) => Kind::Staged(Table::later(segments, arms)),
+            (RewardKind::Binary, _) => Kind::Binary(Table::later(segments, arms)),
+            (RewardKind::Real { .. }, _) => Kind::Real(Table::later(segments, arms)),
+        };
+        Self { kind, pages: AtomicU64::new(0), defaults }
+    }
+
     /// Counts a decision.
     #[inline]
     pub(crate) fn issue(&self, segment: SegmentId, arm: ArmId) -> Result<(), Refused> {

@@ -21,6 +21,9 @@ const BLOCK: usize = if cfg!(loom) { 1 } else { 8 };
 /// Blocks in a group.
 const GROUP: usize = if cfg!(loom) { 1 } else { 32 };
 
+/// Segments in a stretch.
+const STRETCH: usize = if cfg!(loom) { 1 } else { 16 };
+
 /// Aligned, so that it shares cache lines with no other page.
 #[derive(Debug)]
 #[repr(align(64))]
@@ -41,10 +44,24 @@ enum Root<C> {
     Large(Box<[SetOnce<Group<C>>]>),
 }
 
+/// The roots of a stretch of segments.
+#[derive(Debug)]
+struct Stretch<C>([SetOnce<Root<C>>; STRETCH]);
+
+/// The roots of all segments.
+#[derive(Debug)]
+enum Segments<C> {
+    /// Made at once: one step less on the way to a cell.
+    Ready(Box<[SetOnce<Root<C>>]>),
+    /// Made on first touch, in stretches: for cells of which there may be thousands of tables.
+    Later(SetOnce<Box<[SetOnce<Stretch<C>>]>>),
+}
+
 #[derive(Debug)]
 pub(super) struct Table<C> {
     arms: usize,
-    segments: Box<[SetOnce<Root<C>>]>,
+    segments: usize,
+    roots: Segments<C>,
 }
 
 /// Something that can be made before it has counted anything.
@@ -87,7 +104,38 @@ impl<C> Root<C> {
 
 impl<C: Blank> Table<C> {
     pub(super) fn new(segments: usize, arms: usize) -> Self {
-        Self { arms, segments: (0..segments).map(|_| SetOnce::new()).collect() }
+        let roots = Segments::Ready((0..segments).map(|_| SetOnce::new()).collect());
+        Self { arms, segments, roots }
+    }
+
+    /// One that takes next to no memory until it is touched.
+    pub(super) fn later(segments: usize, arms: usize) -> Self {
+        Self { arms, segments, roots: Segments::Later(SetOnce::new()) }
+    }
+
+    /// The place for the root of a segment.
+    #[inline]
+    fn root(&self, segment: SegmentId) -> &SetOnce<Root<C>> {
+        let index = segment.index();
+        match &self.roots {
+            Segments::Ready(roots) => &roots[index],
+            Segments::Later(stretches) => {
+                let all = || (0..self.segments.div_ceil(STRETCH)).map(|_| SetOnce::new()).collect();
+                let stretch = &stretches.get_or_set(all)[index / STRETCH];
+                let blank = || Stretch(std::array::from_fn(|_| SetOnce::new()));
+                &stretch.get_or_set(blank).0[index % STRETCH]
+            }
+        }
+    }
+
+    /// The root of a segment, if it is there.
+    #[inline]
+    fn root_of(&self, segment: SegmentId) -> Option<&Root<C>> {
+        let index = segment.index();
+        match &self.roots {
+            Segments::Ready(roots) => roots[index].get(),
+            Segments::Later(stretches) => stretches.get()?[index / STRETCH].get()?.0[index % STRETCH].get(),
+        }
     }
 
     /// The cell of an arm in a segment, made if it is not there.
@@ -116,7 +164,7 @@ impl<C: Blank> Table<C> {
     #[inline]
     fn page(&self, segment: SegmentId, arm: ArmId) -> &SetOnce<Page<C>> {
         let index = arm.index();
-        let block = match self.segments[segment.index()].get_or_set(|| Root::new(self.arms)) {
+        let block = match self.root(segment).get_or_set(|| Root::new(self.arms)) {
             Root::Small(block) => block,
             Root::Large(groups) => {
                 let group = groups[index / (PAGE * BLOCK * GROUP)].get_or_set(Group::new);
@@ -128,13 +176,13 @@ impl<C: Blank> Table<C> {
 
     /// All pages that are there, with the segment and the first arm of each.
     pub(super) fn pages(&self) -> impl Iterator<Item = (SegmentId, usize, &Page<C>)> {
-        let segments = (0..self.segments.len() as u32).map(SegmentId::new);
+        let segments = (0..self.segments as u32).map(SegmentId::new);
         segments.flat_map(|segment| self.pages_of(segment).map(move |(first, page)| (segment, first, page)))
     }
 
     /// The pages of a segment that are there, with the first arm of each.
     fn pages_of(&self, segment: SegmentId) -> impl Iterator<Item = (usize, &Page<C>)> {
-        let (small, groups) = match self.segments[segment.index()].get() {
+        let (small, groups) = match self.root_of(segment) {
             None => (None, &[][..]),
             Some(Root::Small(block)) => (Some(block), &[][..]),
             Some(Root::Large(groups)) => (None, &groups[..]),
@@ -161,7 +209,7 @@ impl<C: Blank> Table<C> {
     /// The block of an arm in a segment, if it is there.
     fn block(&self, segment: SegmentId, arm: ArmId) -> Option<&Block<C>> {
         let index = arm.index();
-        match self.segments[segment.index()].get()? {
+        match self.root_of(segment)? {
             Root::Small(block) => Some(block),
             Root::Large(groups) => {
                 let group = groups[index / (PAGE * BLOCK * GROUP)].get()?;
