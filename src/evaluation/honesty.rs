@@ -195,7 +195,9 @@ fn by_counts(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
         return None;
     }
     let freedom = (sent.len() - 1) as f64;
-    let chance = gamma_ur(freedom / 2.0, terms().sum::<f64>() / 2.0);
+    let statistic = terms().sum::<f64>();
+    // The function is not defined at 0, where counts are exactly as expected.
+    let chance = if statistic > 0.0 { gamma_ur(freedom / 2.0, statistic / 2.0) } else { 1.0 };
     let worst = terms().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(arm, _)| arm)?;
     Some(SampleRatio { arm: ArmId::new(worst as u32), sent: sent[worst], expected: expected[worst], chance })
 }

@@ -210,7 +210,8 @@ impl Log {
         Ok(self)
     }
 
-    /// Declares that nobody knows with what probabilities arms were sent: the propensities of the rounds are fillers. Only
+    /// Declares that nobody knows with what probabilities arms were sent: the propensities of the rounds are fillers,
+    /// best the share of the arm among the rounds of its segment, which the interval of a fitted reward model goes by. Only
     /// a reward model can be asked about such a log, and what it says may be due to who was sent what.
     #[must_use]
     pub fn declare_no_propensities(mut self) -> Self {

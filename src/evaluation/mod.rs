@@ -5,7 +5,9 @@
 //!
 //! * **A policy that does not learn** ([`TargetPolicy`]: uniform, one fixed arm, a table): every round counts,
 //!   weighted by how much more or less often the target would have sent what was sent.
-//!   [`inverse_propensity`] is unbiased, [`self_normalised`] steadier.
+//!   [`inverse_propensity`] is unbiased, [`self_normalised`] steadier; a [`Question`] put to an [`Evaluator`] asks
+//!   these and eight more [estimators](Estimator), with reward models, several kinds of interval, and the
+//!   [warnings] that go with the answers.
 //! * **A policy that learns** (a [`Bandit`](crate::Bandit)): what it would have sent next depends on what it saw
 //!   before, so rounds cannot just be weighted. [`replay`] offers it the rounds one by one and keeps those which
 //!   it would itself have drawn; it learns from these through the very code that runs in production.

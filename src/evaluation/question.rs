@@ -154,6 +154,10 @@ impl Source for Question<'_> {
             && (!estimator.needs_propensities() || self.log.has_propensities())
     }
 
+    fn has_fitted_model(&self) -> bool {
+        self.model.is_some_and(RewardModel::is_fitted)
+    }
+
     fn unit(&self) -> f64 {
         self.log.unit()
     }

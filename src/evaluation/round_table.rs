@@ -74,7 +74,7 @@ impl Error for RoundTableError {}
 
 impl Table {
     fn new(numbers: Vec<f64>, arms: usize, possible: impl Fn(f64) -> bool) -> Result<Self, RoundTableError> {
-        if arms == 0 || numbers.len() % arms != 0 {
+        if arms == 0 || !numbers.len().is_multiple_of(arms) {
             return Err(RoundTableError::Ragged { numbers: numbers.len(), arms });
         }
         match numbers.iter().position(|&number| !possible(number)) {

@@ -151,6 +151,11 @@ impl Source for WeightedRounds {
             && (!estimator.needs_dimensions() || !self.marginal.is_empty())
     }
 
+    /// Nobody knows where the predictions come from.
+    fn has_fitted_model(&self) -> bool {
+        false
+    }
+
     fn unit(&self) -> f64 {
         self.unit
     }

@@ -131,6 +131,11 @@ fn what_is_unbiased_is_and_intervals_cover() {
             assert!(bias.abs() < 4.0 * error, "{estimator}: bias {bias}, standard error {error}");
             assert!((0.93..=0.97).contains(&normal), "{estimator}: {normal} of the normal intervals cover");
         }
+        // What a fitted model may be off by is in these intervals, so that a small bias does not spoil them.
+        let fitted = [Estimator::Dm, Estimator::SwitchDr, Estimator::Dros];
+        if fitted.contains(&estimator) {
+            assert!(normal >= 0.9, "{estimator}: {normal} of the normal intervals cover");
+        }
         if unbiased.contains(&estimator) || estimator == Estimator::Replay {
             assert!(bernstein >= 0.95, "{estimator}: {bernstein} of the Bernstein intervals cover");
         }

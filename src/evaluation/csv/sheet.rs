@@ -1,5 +1,6 @@
 //! From rows to a log and what else they say: a target, a reward model, dimensions of arms, clusters.
 
+use std::collections::HashMap;
 use std::io::Read;
 
 use crate::arm::{ArmId, ArmSpace};
@@ -60,7 +61,7 @@ struct Gathered {
 struct Compact {
     arm: u32,
     segment: u32,
-    /// NaN in a uniform log, where it is known only at the end.
+    /// NaN where there is no column for it, until the end.
     propensity: f64,
     reward: f64,
 }
@@ -110,7 +111,6 @@ impl Gathered {
             (Propensities::Column(column), Some(field)) => {
                 propensity(rows.field(field)).map_err(|fault| at(column, fault))?
             }
-            (Propensities::Unknown, _) => 1.0,
             _ => f64::NAN,
         };
         for (position, column) in columns.dimensions.iter().enumerate() {
@@ -177,6 +177,9 @@ impl Gathered {
             SegmentId::new(digits.fold(0, |code, (digit, radix)| code * radix as u32 + digit))
         });
 
+        if columns.propensities == Propensities::Unknown {
+            fill_shares(&mut self.rows);
+        }
         let kind = reward_kind(&self.rows);
         let even = 1.0 / sent as f64;
         let uniform = columns.propensities == Propensities::Uniform;
@@ -235,6 +238,19 @@ fn placed(of: Vec<u32>, arm_of: &[u32]) -> Vec<u32> {
         levels[arm as usize] = of.get(first).copied().unwrap_or(next + first as u32);
     }
     levels
+}
+
+/// Fills in, where nobody knows propensities, the share of the arm among the rows of its segment: no probability of
+/// anything, but what the spread of a fitted model goes by.
+fn fill_shares(rows: &mut [Compact]) {
+    let (mut pairs, mut segments): (HashMap<(u32, u32), f64>, HashMap<u32, f64>) = Default::default();
+    for row in rows.iter() {
+        *pairs.entry((row.segment, row.arm)).or_default() += 1.0;
+        *segments.entry(row.segment).or_default() += 1.0;
+    }
+    for row in rows {
+        row.propensity = pairs[&(row.segment, row.arm)] / segments[&row.segment];
+    }
 }
 
 /// A finite number, perhaps between spaces.

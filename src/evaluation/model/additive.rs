@@ -69,6 +69,10 @@ impl RewardModel for AdditiveModel {
         fit.mean + fit.segments.get(occasion.segment.index()).copied().unwrap_or(0.0) + effects.sum::<f64>()
     }
 
+    fn is_fitted(&self) -> bool {
+        true
+    }
+
     fn variant(&self, round: usize) -> Option<usize> {
         Some(fold(round))
     }
@@ -110,7 +114,7 @@ fn fit(log: &Log, cells: &Cells, sums: &[Sums], levels: &[Vec<u32>]) -> Fit {
                 groups[level].mean += sums.count * left;
             }
             groups.iter_mut().filter(|group| group.count > 0.0).for_each(|group| group.mean /= group.count);
-            let strength = strength(&[groups.clone()], variance);
+            let strength = strength(std::slice::from_ref(&groups), variance);
             effects.iter_mut().zip(groups).for_each(|(effect, group)| *effect = drawn(group, strength, 0.0));
             left.iter_mut().zip(levels).for_each(|(left, &level)| *left -= effects[level]);
         }

@@ -35,6 +35,12 @@ pub trait RewardModel: fmt::Debug {
     /// The prediction, in the unit of the log's rewards.
     fn reward(&self, occasion: &Occasion<'_>, arm: ArmId) -> f64;
 
+    /// Whether the model was fitted to the very rounds that are evaluated, so that the chance in them moves it as well:
+    /// intervals of what rests on it then allow for that. The default says no.
+    fn is_fitted(&self) -> bool {
+        false
+    }
+
     /// Rounds of one segment with the same number here, below [`FOLDS`], get the same predictions. The default, `None`,
     /// is for predictions of each round's own; they take a sum over all arms in every round.
     fn variant(&self, _round: usize) -> Option<usize> {

@@ -46,6 +46,10 @@ impl RewardModel for PooledModel {
         }
     }
 
+    fn is_fitted(&self) -> bool {
+        true
+    }
+
     fn variant(&self, round: usize) -> Option<usize> {
         Some(fold(round))
     }
@@ -70,7 +74,7 @@ fn fit(log: &Log, cells: &Cells, sums: &[Sums]) -> (Vec<f64>, Vec<f64>) {
     let seen = by_arm.iter().filter(|sums| sums.count > 0.0).count() as f64;
     let within_arms = by_arm.iter().map(Sums::within).sum::<f64>() / (all.count - seen).max(1.0);
     let groups: Vec<Group> = by_arm.iter().map(group).collect();
-    let toward_all = strength(&[groups.clone()], within_arms);
+    let toward_all = strength(std::slice::from_ref(&groups), within_arms);
     let arms: Vec<f64> = groups.iter().map(|&group| drawn(group, toward_all, everything)).collect();
 
     let toward_arm = strength(&families, within_cells / (all.count - filled).max(1.0));

@@ -51,6 +51,9 @@ pub(in super::super) trait Source {
     /// Whether there is what this estimator asks for.
     fn allows(&self, estimator: Estimator) -> bool;
 
+    /// Whether the reward model was fitted to these rounds.
+    fn has_fitted_model(&self) -> bool;
+
     /// A power of two over which rewards and predictions are given, so that squares neither overflow nor vanish.
     fn unit(&self) -> f64;
 

@@ -96,6 +96,19 @@ struct Asked {
     seed: u64,
 }
 
+impl Asked {
+    /// The estimator whose round-wise values spread as this one's value does.
+    ///
+    /// The direct method's own values, the m of each round, hardly differ from each other: what moves it from log to log
+    /// is the fit. A mean that was fitted to rounds of an arm moves by w (r − q̂) with each, to first order, which makes
+    /// the spread that of the doubly robust estimator, for whatever takes the model's word without correction. A model
+    /// from elsewhere does not move.
+    fn with_the_fit(self, source: &dyn Source) -> Self {
+        let rests = matches!(self.estimator, Estimator::Dm | Estimator::SwitchDr | Estimator::Dros);
+        if rests && source.has_fitted_model() { Self { estimator: Estimator::Dr, ..self } } else { self }
+    }
+}
+
 impl Evaluator {
     /// These estimators instead of all that the rounds allow.
     #[must_use]
@@ -234,9 +247,12 @@ impl Evaluator {
         asked: &[Asked],
     ) -> Result<Vec<Result<Estimate, EstimateError>>, EstimateError> {
         let totals = sums::totals(source, asked)?;
-        let spreads = sums::spreads(source, asked, &totals)?;
+        // Whose chance moves the value: of a fitted model, that of the rounds it was fitted to.
+        let moved: Vec<Asked> = asked.iter().map(|asked| asked.with_the_fit(source)).collect();
+        let moved_totals = sums::totals(source, &moved)?;
+        let spreads = sums::spreads(source, &moved, &moved_totals)?;
         let reckoning = Reckoning { confidence: self.confidence, seed: self.seed, source };
-        let one = |((asked, totals), spread): ((&Asked, &Totals), &Spread)| {
+        let one = |(asked, totals): (&Asked, &Totals), (moved, by, spread): (&Asked, &Totals, &Spread)| {
             sums::check(asked, totals, survey)?;
             let unit = source.unit();
             let value = unit * totals.value();
@@ -247,7 +263,9 @@ impl Evaluator {
             if !value.is_finite() || (!once && error.is_nan()) {
                 return Err(EstimateError::Overflow);
             }
-            let interval = self.interval.around(&reckoning, asked, totals, value, standard_error)?;
+            let moved_value = unit * by.value();
+            let around = self.interval.around(&reckoning, moved, by, moved_value, standard_error)?;
+            let interval = (value + (around.0 - moved_value), value + (around.1 - moved_value));
             Ok(Estimate {
                 value,
                 standard_error,
@@ -259,7 +277,9 @@ impl Evaluator {
                 outside_support: survey.outside_support,
             })
         };
-        Ok(asked.iter().zip(&totals).zip(&spreads).map(one).collect())
+        let spread =
+            moved.iter().zip(&moved_totals).zip(&spreads).map(|((moved, by), spread)| (moved, by, spread));
+        Ok(asked.iter().zip(&totals).zip(spread).map(|(asked, moved)| one(asked, moved)).collect())
     }
 }
 
