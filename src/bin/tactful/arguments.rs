@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tactful::Cadence;
 use tactful::belief::Beta;
+use tactful::evaluation::Estimator;
 
 /// Learns which message to send, and tells from a log what another policy would have earned.
 #[derive(Debug, Parser)]
@@ -18,6 +19,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Compare learning policies, uniform and every fixed arm on a log.
     Replay(Replay),
+    /// Tell what a policy that does not learn would have earned, by many estimators.
+    Evaluate(Evaluate),
     /// Let policies learn in a simulated world and compare what they regret.
     Simulate(Simulate),
     /// Tell what a policy would do, given these results, and how sure it is.
@@ -56,6 +59,90 @@ pub(crate) struct Replay {
     /// What learning policies believe of every arm beforehand: a Beta distribution, by its two shapes.
     #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
     pub(crate) prior: Beta,
+}
+
+/// The flags of `tactful evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// The log: CSV, CSV.gz, or a journal of this crate: a file (JSON Lines) or a directory of them.
+    pub(crate) file: PathBuf,
+    /// The column with what was sent.
+    #[arg(long, value_name = "COL")]
+    pub(crate) arm: Option<String>,
+    /// The columns that tell segments apart; without any, there is one segment.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    pub(crate) segment: Vec<String>,
+    /// The column with what came of it: a number, or yes and no.
+    #[arg(long, value_name = "COL")]
+    pub(crate) reward: Option<String>,
+    /// The column with the probability with which that arm was sent. Without this and the next only a reward model is
+    /// asked.
+    #[arg(long, value_name = "COL", conflicts_with = "uniform")]
+    pub(crate) propensity: Option<String>,
+    /// Every arm was equally likely in every row.
+    #[arg(long)]
+    pub(crate) uniform: bool,
+    /// Arms were not sent at random; propensities, if there are any, are an estimate.
+    #[arg(long)]
+    pub(crate) observational: bool,
+    /// The policy asked about: uniform, best-per-segment (chosen by other rows than those it is judged by), arm:NAME, or a
+    /// table by segment in a JSON file: {"rows": [{"segment": {COL: VALUE}, "arms": {NAME: PROBABILITY}}]}, of which
+    /// the first row that suits counts, and one without "segment" suits all.
+    #[arg(long, value_name = "TARGET", default_value = "uniform", conflicts_with = "target_columns")]
+    pub(crate) target: String,
+    /// The policy asked about, row by row: with pe_, column pe_A is its probability of arm A.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) target_columns: Option<String>,
+    /// A reward model, row by row: with q_, column q_A is the reward it predicts of arm A. Without, one is fitted.
+    #[arg(long, value_name = "PREFIX")]
+    pub(crate) reward_model_columns: Option<String>,
+    /// The reward model to fit: by segment and arm, pooled, or additive over segment and dimensions.
+    #[arg(long, value_enum, default_value_t = Model::Pooled, conflicts_with = "reward_model_columns")]
+    pub(crate) reward_model: Model,
+    /// The estimators; by default all that the log allows: ips, clipped_ips, snips, dm, dr, sndr, switch_dr, dros, mips,
+    /// replay.
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) estimators: Vec<Estimator>,
+    /// Where clipped_ips cuts weights off, where switch_dr turns to the model, how little dros shrinks. By default
+    /// chosen from the log for each.
+    #[arg(long, value_name = "X", value_parser = positive)]
+    pub(crate) lambda: Option<f64>,
+    /// The dimensions of the arms that matter, for mips: columns, or dimensions of a journal's arms.
+    #[arg(long, value_name = "COL,…", value_delimiter = ',')]
+    pub(crate) dimensions: Vec<String>,
+    /// The column that tells which rows belong together, such as a household.
+    #[arg(long, value_name = "COL")]
+    pub(crate) cluster: Option<String>,
+    /// How intervals are made.
+    #[arg(long, value_enum, default_value_t = Intervals::Normal)]
+    pub(crate) interval: Intervals,
+    /// How often the bootstrap draws.
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub(crate) resamples: u32,
+    /// The share of intervals that are to cover.
+    #[arg(long, value_name = "X", default_value_t = 0.95, value_parser = confidence)]
+    pub(crate) confidence: f64,
+    /// The seed of the replay's lots and of the bootstrap; the same seed gives the same output.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// What to print: a table for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+}
+
+/// A reward model that is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Model {
+    Pooled,
+    Additive,
+}
+
+/// Kinds of intervals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Intervals {
+    Normal,
+    Bootstrap,
+    Bernstein,
 }
 
 /// The flags of `tactful simulate`.
@@ -154,6 +241,16 @@ fn share(text: &str) -> Result<f64, String> {
 fn deviation(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
     if number >= 0.0 && number.is_finite() { Ok(number) } else { Err("not a number from 0".to_owned()) }
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 { Ok(number) } else { Err("not above 0".to_owned()) }
+}
+
+fn confidence(text: &str) -> Result<f64, String> {
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number < 1.0 { Ok(number) } else { Err("not between 0 and 1".to_owned()) }
 }
 
 fn cadence(text: &str) -> Result<Cadence, String> {

@@ -2,15 +2,18 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod answer;
 mod arguments;
 mod comparison;
 mod directory;
+mod evaluate;
 mod probabilities;
 mod progress;
 mod report;
 mod simulate;
 mod source;
 mod table;
+mod target;
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let result = match Arguments::try_parse() {
         Ok(Arguments { command }) => match command {
             Command::Replay(replay) => run(&replay),
+            Command::Evaluate(evaluate) => evaluate::run(&evaluate),
             Command::Simulate(simulate) => simulate::run(&simulate),
             Command::Probabilities(probabilities) => probabilities::run(&probabilities),
         },

@@ -196,7 +196,7 @@ fn row(valued: &Valued, digits: Digits) -> [String; 5] {
 
 /// How numbers of a log's unit are printed.
 #[derive(Clone, Copy)]
-enum Digits {
+pub(crate) enum Digits {
     /// With so many decimals.
     Decimals(usize),
     /// With an exponent, where decimals would take more room than a table has.
@@ -205,7 +205,7 @@ enum Digits {
 
 impl Digits {
     /// Six digits of the range of rewards: five decimals for a rate.
-    fn of(log: &Log) -> Self {
+    pub(crate) fn of(log: &Log) -> Self {
         let (minimum, maximum) = log.reward_kind().range();
         match (maximum - minimum).log10().floor() {
             magnitude @ -9.0..15.0 => Self::Decimals((5.0 - magnitude).max(0.0) as usize),
@@ -213,7 +213,7 @@ impl Digits {
         }
     }
 
-    fn print(self, number: f64) -> String {
+    pub(crate) fn print(self, number: f64) -> String {
         match self {
             Self::Decimals(decimals) => format!("{number:.decimals$}"),
             Self::Exponent => format!("{number:.5e}"),
@@ -221,12 +221,12 @@ impl Digits {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(crate) fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The text with control characters escaped, so that no name in a file can move the cursor.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let escaped = |character: char| match character.is_control() {
         true => character.escape_default().to_string(),
         false => character.to_string(),

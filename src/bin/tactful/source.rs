@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
+use std::path::Path;
 
 use flate2::bufread::MultiGzDecoder;
 use serde::Serialize;
-use tactful::evaluation::csv::Columns;
-use tactful::evaluation::{FromJournal, Log};
+use tactful::evaluation::csv::{Columns, Sheet};
+use tactful::evaluation::{ArmGroups, FromJournal, Log, RoundProbabilities, RoundRewards};
 use tactful::journal::JournalReader;
 
 use crate::Failure;
@@ -18,6 +19,68 @@ use crate::progress::{Progress, Watched};
 pub(crate) struct Source {
     pub(crate) log: Log,
     pub(crate) left_out: LeftOut,
+    pub(crate) extras: Extras,
+}
+
+/// What the columns of a CSV file say beside the log; of a journal, nothing.
+#[derive(Default)]
+pub(crate) struct Extras {
+    pub(crate) target: Option<RoundProbabilities>,
+    pub(crate) model: Option<RoundRewards>,
+    /// `[dimension][arm]`.
+    pub(crate) levels: Vec<Vec<u32>>,
+    pub(crate) groups: Option<ArmGroups>,
+    pub(crate) clusters: Option<Vec<u32>>,
+}
+
+impl Extras {
+    /// The log of a sheet, and what else is in it.
+    fn of(sheet: Sheet) -> (Log, Self) {
+        let groups = sheet.groups();
+        let Sheet { log, target, model, levels, clusters, .. } = sheet;
+        (log, Self { target, model, levels, groups, clusters })
+    }
+}
+
+/// What a command wants read.
+pub(crate) trait Request {
+    /// The file or directory.
+    fn file(&self) -> &Path;
+
+    /// The flags that only a CSV file needs, and whether they were given.
+    fn csv_flags(&self) -> Vec<(&'static str, bool)>;
+
+    /// The columns of a CSV file, or what is missing to know them.
+    fn columns(&self) -> Result<Columns, String>;
+}
+
+impl Request for Replay {
+    fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn csv_flags(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--arm", self.arm.is_some()),
+            ("--segment", !self.segment.is_empty()),
+            ("--reward", self.reward.is_some()),
+            ("--propensity", self.propensity.is_some()),
+            ("--uniform", self.uniform),
+        ]
+    }
+
+    fn columns(&self) -> Result<Columns, String> {
+        let needed = |flag: &str| format!("{flag} is needed to read a CSV file");
+        let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
+        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
+        let columns = Columns::new(arm, reward);
+        let columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
+        match &self.propensity {
+            Some(column) => Ok(columns.propensity(column)),
+            None if self.uniform => Ok(columns),
+            None => Err(needed("--propensity COL or --uniform")),
+        }
+    }
 }
 
 /// What of a journal is not in its log; of a CSV file nothing is left out.
@@ -68,17 +131,18 @@ impl LeftOut {
 /// The byte-order mark that some editors put before UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// Reads the file of a replay.
-pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
-    let name = replay.file.display().to_string();
-    if replay.file.is_dir() {
-        let Joined { lines, bytes, other_builds, folded, torn_line } = directory::join(&replay.file)?;
+/// Reads the file of a command.
+pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
+    let path = request.file();
+    let name = path.display().to_string();
+    if path.is_dir() {
+        let Joined { lines, bytes, other_builds, folded, torn_line } = directory::join(path)?;
         let lines = BufReader::new(Watched::new(lines, Progress::new("reading", bytes)));
         let before = LeftOut { other_builds, folded, torn_line, ..LeftOut::default() };
-        return read_journal(replay, &name, lines, before);
+        return read_journal(request, &name, lines, before);
     }
     let failed = |error: std::io::Error| Failure::new(format_args!("{name}: {error}"));
-    let file = File::open(&replay.file).map_err(failed)?;
+    let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let mut unpacked = unpacked(Watched::new(file, Progress::new("reading", bytes))).map_err(failed)?;
     // A journal is JSON Lines, whose first byte is a brace, perhaps behind a byte-order mark; no CSV header begins
@@ -94,26 +158,20 @@ pub(crate) fn read(replay: &Replay) -> Result<Source, Failure> {
     let journal = first.starts_with(b"{");
     let whole = Cursor::new(first).chain(unpacked);
     if journal {
-        read_journal(replay, &name, BufReader::new(whole), LeftOut::default())
+        read_journal(request, &name, BufReader::new(whole), LeftOut::default())
     } else {
-        read_csv(replay, &name, whole)
+        read_csv(request, &name, whole)
     }
 }
 
 /// `before` is what is left out already.
 fn read_journal(
-    replay: &Replay,
+    request: &impl Request,
     name: &str,
     source: impl std::io::BufRead,
     before: LeftOut,
 ) -> Result<Source, Failure> {
-    let flags = [
-        ("--arm", replay.arm.is_some()),
-        ("--segment", !replay.segment.is_empty()),
-        ("--reward", replay.reward.is_some()),
-        ("--propensity", replay.propensity.is_some()),
-        ("--uniform", replay.uniform),
-    ];
+    let flags = request.csv_flags();
     if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
         return Err(Failure::new(format_args!("{name}: a journal names its own columns, {flag} is for CSV")));
     }
@@ -130,22 +188,14 @@ fn read_journal(
             "{name}: no decision has an outcome, so there is nothing to replay{remarks}"
         )));
     }
-    Ok(Source { log, left_out })
+    Ok(Source { log, left_out, extras: Extras::default() })
 }
 
-fn read_csv(replay: &Replay, name: &str, source: impl Read) -> Result<Source, Failure> {
-    let needed = |flag: &str| Failure::new(format_args!("{name}: {flag} is needed to read a CSV file"));
-    let arm = replay.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
-    let reward = replay.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-    let mut columns = Columns::new(arm, reward);
-    columns = replay.segment.iter().fold(columns, |columns, column| columns.segment(column));
-    match &replay.propensity {
-        Some(column) => columns = columns.propensity(column),
-        None if replay.uniform => {}
-        None => return Err(needed("--propensity COL or --uniform")),
-    }
-    let log = columns.read(source, name).map_err(Failure::new)?;
-    Ok(Source { log, left_out: LeftOut::default() })
+fn read_csv(request: &impl Request, name: &str, source: impl Read) -> Result<Source, Failure> {
+    let columns = request.columns().map_err(|missing| Failure::new(format_args!("{name}: {missing}")))?;
+    let sheet = columns.read_sheet(source, name).map_err(Failure::new)?;
+    let (log, extras) = Extras::of(sheet);
+    Ok(Source { log, left_out: LeftOut::default(), extras })
 }
 
 /// The bytes themselves, or what they unpack to if they begin like gzip (RFC 1952).

@@ -1,0 +1,195 @@
+//! An evaluation as a table for people and as JSON for programs.
+
+use std::fmt::Write;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use tactful::evaluation::{Answer, Estimate, Estimator};
+
+use crate::arguments::{Evaluate, Intervals};
+use crate::evaluate::Evaluated;
+use crate::report::{Digits, counted, plain};
+use crate::table::align;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    rounds: usize,
+    /// Null where propensities are unknown, as is the next.
+    ess: Option<f64>,
+    max_weight: Option<f64>,
+    outside_support: usize,
+    warnings: Vec<String>,
+    estimators: Entries<'a>,
+}
+
+/// By name, in the order of the report.
+struct Entries<'a>(&'a [Answer]);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for answer in self.0 {
+            map.serialize_entry(answer.estimator.name(), &Entry::of(answer))?;
+        }
+        map.end()
+    }
+}
+
+/// Null is what nothing can be said of: there is no value without its interval.
+#[derive(Default, Serialize)]
+struct Entry {
+    value: Option<f64>,
+    se: Option<f64>,
+    interval: Option<(f64, f64)>,
+}
+
+impl Entry {
+    fn of(answer: &Answer) -> Self {
+        match bounded(answer) {
+            Ok(Estimate { value, standard_error, interval, .. }) => {
+                Self { value: Some(value), se: Some(standard_error), interval: Some(interval) }
+            }
+            Err(_) => Self::default(),
+        }
+    }
+}
+
+/// The estimate if its interval has ends, or why there is none.
+fn bounded(answer: &Answer) -> Result<Estimate, String> {
+    let estimate = answer.estimate.map_err(|error| error.to_string())?;
+    let (lower, upper) = estimate.interval;
+    if lower.is_finite() && upper.is_finite() {
+        return Ok(estimate);
+    }
+    Err(match estimate.used {
+        0 | 1 => "fewer than two rounds count".to_owned(),
+        _ => "the rounds bound it to neither side".to_owned(),
+    })
+}
+
+/// What takes from the trust in the values, each without its end.
+fn warnings(evaluated: &Evaluated) -> Vec<String> {
+    let mut warnings: Vec<String> = evaluated.warnings.iter().map(ToString::to_string).collect();
+    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
+    for answer in &evaluated.evaluation.estimates {
+        let Err(reason) = bounded(answer) else { continue };
+        match reasons.iter_mut().find(|(other, _)| *other == reason) {
+            Some((_, names)) => names.push(answer.estimator.name()),
+            None => reasons.push((reason, vec![answer.estimator.name()])),
+        }
+    }
+    let alike = |answer: &&Answer| bounded(answer).is_ok_and(|estimate| estimate.standard_error <= 0.0);
+    let certain: Vec<&str> =
+        evaluated.evaluation.estimates.iter().filter(alike).map(|answer| answer.estimator.name()).collect();
+    if !certain.is_empty() {
+        let names = certain.join(", ");
+        warnings.push(format!("all rounds that count say the same by {names}, which is no certainty"));
+    }
+    let told =
+        reasons.iter().map(|(reason, names)| format!("no value by {}, since {reason}", names.join(", ")));
+    warnings.extend(told);
+    warnings.extend(evaluated.source.left_out.remarks());
+    warnings
+}
+
+/// One JSON object and a line end.
+pub(crate) fn json(evaluated: &Evaluated) -> String {
+    let evaluation = &evaluated.evaluation;
+    let known = evaluated.source.log.has_propensities();
+    let finite = |number: f64| Some(number).filter(|number| known && number.is_finite());
+    let document = Document {
+        rounds: evaluation.rounds,
+        ess: finite(evaluation.effective_sample_size),
+        max_weight: finite(evaluation.largest_weight),
+        outside_support: evaluation.outside_support,
+        warnings: warnings(evaluated),
+        estimators: Entries(&evaluation.estimates),
+    };
+    match serde_json::to_string(&document) {
+        Ok(text) => text + "\n",
+        Err(error) => unreachable!("plain strings and numbers: {error}"),
+    }
+}
+
+/// The table: what was asked, a line for each estimator, what they rest on, and what to make of it.
+pub(crate) fn table(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
+    let log = &evaluated.source.log;
+    let evaluation = &evaluated.evaluation;
+    let digits = Digits::of(log);
+    let mut text = plain(&format!(
+        "{}: {}, {}, {}",
+        evaluate.file.display(),
+        counted(log.rounds().len(), "round"),
+        counted(log.arms().len(), "arm"),
+        counted(log.segments().len(), "segment"),
+    ));
+    if let Some(mean) = log.mean_reward() {
+        let _ = write!(text, ", mean reward {}", digits.print(mean));
+    }
+    let _ = write!(text, "\ntarget: {}\n\n", plain(&evaluated.target));
+    let interval = format!("{} % interval", 100.0 * evaluate.confidence);
+    let header = ["estimator", "value", &interval, "s.e.", "lambda"].map(str::to_owned).to_vec();
+    let rows = evaluation.estimates.iter().map(|answer| row(answer, digits));
+    align(&mut text, &std::iter::once(header).chain(rows).collect::<Vec<_>>());
+
+    text.push('\n');
+    if log.has_propensities() {
+        let _ = writeln!(
+            text,
+            "The rounds weigh as much as {:.1} of equal weight; the largest weight is {:.4}.",
+            evaluation.effective_sample_size, evaluation.largest_weight,
+        );
+    }
+    text.push_str(&notes(evaluate, evaluated));
+    for warning in warnings(evaluated) {
+        let _ = writeln!(text, "Warning: {}.", plain(&warning));
+    }
+    text
+}
+
+/// How the values and their intervals came about.
+fn notes(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
+    let mut notes = String::new();
+    let unit = if evaluate.cluster.is_some() { "clusters" } else { "rounds" };
+    let _ = match evaluate.interval {
+        Intervals::Normal => writeln!(notes, "Intervals: normal, of independent {unit}."),
+        Intervals::Bootstrap => {
+            writeln!(notes, "Intervals: percentiles of {} resamples of {unit}.", evaluate.resamples)
+        }
+        Intervals::Bernstein => writeln!(notes, "Intervals: empirical Bernstein, of independent {unit}."),
+    };
+    let asked = |which: fn(Estimator) -> bool| {
+        let all = evaluated.evaluation.estimates.iter().map(|answer| answer.estimator);
+        let names: Vec<&str> = all.filter(|&estimator| which(estimator)).map(Estimator::name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    let biased = |estimator| {
+        estimator == Estimator::Dm
+            || Estimator::has_lambda(estimator)
+            || Estimator::needs_dimensions(estimator)
+    };
+    if let Some(names) = asked(biased) {
+        let _ = writeln!(notes, "Biased by design, which their intervals do not show: {names}.");
+    }
+    if evaluate.lambda.is_none() && asked(Estimator::has_lambda).is_some() {
+        notes.push_str("Each lambda is the one of least estimated mean squared error.\n");
+    }
+    notes
+}
+
+/// Name, value, interval, standard error, λ.
+fn row(answer: &Answer, digits: Digits) -> Vec<String> {
+    let lambda = answer.lambda.map_or_else(String::new, |lambda| format!("{lambda:.4}"));
+    let name = answer.estimator.name().to_owned();
+    let none = || "-".to_owned();
+    match bounded(answer) {
+        Ok(Estimate { value, standard_error, interval: (lower, upper), .. }) => vec![
+            name,
+            digits.print(value),
+            format!("{} to {}", digits.print(lower), digits.print(upper)),
+            digits.print(standard_error),
+            lambda,
+        ],
+        Err(_) => vec![name, none(), none(), none(), lambda],
+    }
+}

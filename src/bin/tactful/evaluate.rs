@@ -1,0 +1,147 @@
+//! `tactful evaluate`: what would a policy that does not learn have earned, by every estimator the log allows?
+
+use std::path::Path;
+
+use tactful::evaluation::csv::Columns;
+use tactful::evaluation::{
+    AdditiveModel, ArmGroups, Estimator, Evaluation, Evaluator, Interval, PooledModel, Question, RewardModel,
+    Warning, warnings,
+};
+
+use crate::arguments::{Evaluate, Format, Intervals, Model};
+use crate::source::{self, Request, Source};
+use crate::{Failure, answer, target, write};
+
+/// An evaluation with what takes from the trust in it.
+pub(crate) struct Evaluated {
+    pub(crate) source: Source,
+    /// The target, in words.
+    pub(crate) target: String,
+    pub(crate) evaluation: Evaluation,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Request for Evaluate {
+    fn file(&self) -> &Path {
+        &self.file
+    }
+
+    fn csv_flags(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--arm", self.arm.is_some()),
+            ("--segment", !self.segment.is_empty()),
+            ("--reward", self.reward.is_some()),
+            ("--propensity", self.propensity.is_some()),
+            ("--uniform", self.uniform),
+            ("--target-columns", self.target_columns.is_some()),
+            ("--reward-model-columns", self.reward_model_columns.is_some()),
+            ("--cluster", self.cluster.is_some()),
+        ]
+    }
+
+    fn columns(&self) -> Result<Columns, String> {
+        let needed = |flag: &str| format!("{flag} is needed to read a CSV file");
+        let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
+        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
+        let mut columns = Columns::new(arm, reward).words();
+        columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
+        columns = self.dimensions.iter().fold(columns, |columns, column| columns.dimension(column));
+        columns = match &self.propensity {
+            Some(column) => columns.propensity(column),
+            None if self.uniform => columns,
+            None => columns.no_propensities(),
+        };
+        if let Some(prefix) = &self.target_columns {
+            columns = columns.target(prefix);
+        }
+        if let Some(prefix) = &self.reward_model_columns {
+            columns = columns.reward_model(prefix);
+        }
+        if let Some(column) = &self.cluster {
+            columns = columns.cluster(column);
+        }
+        Ok(columns)
+    }
+}
+
+pub(crate) fn run(evaluate: &Evaluate) -> Result<(), Failure> {
+    let evaluated = asked(evaluate)?;
+    match evaluate.format {
+        Format::Table => write(&answer::table(evaluate, &evaluated)),
+        Format::Json => write(&answer::json(&evaluated)),
+    }
+}
+
+fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
+    let name = evaluate.file.display().to_string();
+    let failed = |error: &dyn std::fmt::Display| Failure::new(format_args!("{name}: {error}"));
+    let mut source = source::read(evaluate)?;
+    if evaluate.observational {
+        source.log = source.log.declare_observational();
+    }
+    let Source { log, extras, .. } = &source;
+    let wanted = target::wanted(evaluate, log, extras)?;
+    let groups = groups(evaluate, &source).map_err(|error| failed(&error))?;
+    let model = model(evaluate, &source);
+
+    let mut question = Question::new(log, &*wanted.policy);
+    if let Some(model) = &model {
+        question = question.model(&**model);
+    }
+    if let Some(groups) = &groups {
+        question = question.dimensions(groups);
+    }
+    if let Some(clusters) = &extras.clusters {
+        question = question.clusters(clusters).map_err(|error| failed(&error))?;
+    }
+    let evaluation = evaluator(evaluate).evaluate(&question).map_err(|error| failed(&error))?;
+    let warnings = warnings(log, &evaluation);
+    let target = wanted.name;
+    Ok(Evaluated { source, target, evaluation, warnings })
+}
+
+/// The arms by the dimensions given: columns of a CSV file, dimensions of a journal's arms.
+fn groups(evaluate: &Evaluate, source: &Source) -> Result<Option<ArmGroups>, impl std::fmt::Display + use<>> {
+    let named = || ArmGroups::by_dimensions(source.log.arms(), &evaluate.dimensions).map(Some);
+    match &source.extras.groups {
+        _ if evaluate.dimensions.is_empty() => Ok(None),
+        Some(groups) => Ok(Some(groups.clone())),
+        None => named(),
+    }
+}
+
+/// The columns' model, or one fitted to the log; none if no estimator asks for it.
+fn model(evaluate: &Evaluate, source: &Source) -> Option<Box<dyn RewardModel>> {
+    let Source { log, extras, .. } = source;
+    if !evaluate.estimators.is_empty() && !evaluate.estimators.iter().any(|estimator| estimator.needs_model())
+    {
+        return None;
+    }
+    if let Some(model) = &extras.model {
+        return Some(Box::new(model.clone()));
+    }
+    Some(match evaluate.reward_model {
+        Model::Pooled => Box::new(PooledModel::fit(log)),
+        Model::Additive if extras.levels.is_empty() => Box::new(AdditiveModel::fit(log)),
+        Model::Additive => Box::new(AdditiveModel::fit_levels(log, extras.levels.clone())),
+    })
+}
+
+fn evaluator(evaluate: &Evaluate) -> Evaluator {
+    let mut evaluator = Evaluator::default().confidence(evaluate.confidence).seed(evaluate.seed).interval(
+        match evaluate.interval {
+            Intervals::Normal => Interval::Normal,
+            Intervals::Bootstrap => Interval::Bootstrap { resamples: evaluate.resamples },
+            Intervals::Bernstein => Interval::EmpiricalBernstein,
+        },
+    );
+    if let Some(lambda) = evaluate.lambda {
+        evaluator = evaluator.lambda(lambda);
+    }
+    if !evaluate.estimators.is_empty() {
+        // Each once, in the order of the reports.
+        let asked = Estimator::ALL.into_iter().filter(|estimator| evaluate.estimators.contains(estimator));
+        evaluator = evaluator.estimators(asked);
+    }
+    evaluator
+}
