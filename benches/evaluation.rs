@@ -1,0 +1,119 @@
+//! Offline evaluation: rounds a second by IPS and SNIPS, by all estimators, and what a bootstrap takes.
+//!
+//! Values, standard errors and intervals, on one thread. Beside them what people would write: one loop over two columns.
+//! `cargo bench --bench evaluation`; compare within one run.
+
+use std::hint::black_box;
+use std::time::Duration;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use tactful::evaluation::{
+    ArmGroups, Estimator, Evaluator, Interval, Log, PooledModel, Question, Round, TargetTable, WeightedRounds,
+};
+use tactful::{ArmId, ArmSpace, Reward, RewardKind, SegmentId, Segments};
+
+const ARMS: u32 = 16;
+const SEGMENTS: u32 = 10;
+const ROUNDS: usize = 1_000_000;
+
+/// Rounds of 16 arms in four by four levels and ten segments, all arms alike.
+fn log() -> Log {
+    let levels = |letter: char| (0..4).map(move |level| format!("{letter}{level}"));
+    let arms = ArmSpace::builder().dimension("template", levels('t')).dimension("time", levels('h'));
+    let segments = Segments::builder().attribute("stage", (0..SEGMENTS).map(|stage| format!("s{stage}")));
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let rounds: Vec<Round> = (0..ROUNDS)
+        .map(|_| {
+            let arm = rng.random_range(0..ARMS);
+            Round {
+                segment: SegmentId::new(rng.random_range(0..SEGMENTS)),
+                arm: ArmId::new(arm),
+                propensity: 1.0 / f64::from(ARMS),
+                reward: Reward::from(rng.random_bool(0.02 + 0.005 * f64::from(arm))),
+                eligible: None,
+            }
+        })
+        .collect();
+    match (arms.build(), segments.build()) {
+        (Ok(arms), Ok(segments)) => Log::new(arms, segments, RewardKind::Binary, rounds).expect("a log"),
+        errors => panic!("{errors:?}"),
+    }
+}
+
+/// A target that prefers later arms, differently by segment.
+fn target() -> TargetTable {
+    let row = |segment: u32| {
+        let weights: Vec<f64> = (0..ARMS).map(|arm| f64::from(1 + (arm + segment) % ARMS)).collect();
+        let sum: f64 = weights.iter().sum();
+        weights.into_iter().map(|weight| weight / sum).collect::<Vec<_>>()
+    };
+    TargetTable::new((0..SEGMENTS).map(row)).expect("rows that sum to one")
+}
+
+/// Both values and their errors, in one loop after another.
+fn naive(weights: &[f64], rewards: &[f64]) -> [f64; 4] {
+    let n = weights.len() as f64;
+    let (mut sum, mut total) = (0.0, 0.0);
+    for (w, r) in weights.iter().zip(rewards) {
+        sum += w * r;
+        total += w;
+    }
+    let (ips, snips) = (sum / n, sum / total);
+    let (mut spread, mut ratio) = (0.0, 0.0);
+    for (w, r) in weights.iter().zip(rewards) {
+        spread += (w * r - ips).powi(2);
+        ratio += (w * (r - snips)).powi(2);
+    }
+    [ips, spread.sqrt() / n, snips, ratio.sqrt() / total]
+}
+
+fn evaluation(criterion: &mut Criterion) {
+    let (log, target) = (log(), target());
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
+    let weights: Vec<f64> = (0..ROUNDS).map(|_| 2.0 * rng.random::<f64>()).collect();
+    let rewards: Vec<f64> = (0..ROUNDS).map(|_| f64::from(u8::from(rng.random_bool(0.05)))).collect();
+    let rounds = WeightedRounds::new(weights.clone(), rewards.clone()).expect("columns");
+    let plain = Evaluator::default().estimators([Estimator::Ips, Estimator::Snips]);
+
+    let mut group = criterion.benchmark_group("evaluation");
+    group
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(3))
+        .throughput(Throughput::Elements(ROUNDS as u64));
+    group.bench_function("ips and snips/columns", |bencher| {
+        bencher.iter(|| plain.evaluate(black_box(&rounds)))
+    });
+    group.bench_function("ips and snips/naive loop", |bencher| {
+        bencher.iter(|| naive(black_box(&weights), black_box(&rewards)));
+    });
+    let question = Question::new(&log, &target);
+    group
+        .bench_function("ips and snips/log", |bencher| bencher.iter(|| plain.evaluate(black_box(&question))));
+
+    let model = PooledModel::fit(&log);
+    let groups = ArmGroups::by_dimensions(log.arms(), ["template"]).expect("a dimension");
+    let question = Question::new(&log, &target).model(&model).dimensions(&groups);
+    let all = Evaluator::default();
+    group.bench_function("all estimators/lambda chosen", |bencher| {
+        bencher.iter(|| all.evaluate(black_box(&question)));
+    });
+    let given = Evaluator::default().lambda(2.0);
+    group.bench_function("all estimators/lambda given", |bencher| {
+        bencher.iter(|| given.evaluate(black_box(&question)));
+    });
+    group
+        .bench_function("fit the pooled model", |bencher| bencher.iter(|| PooledModel::fit(black_box(&log))));
+    for estimator in [Estimator::Ips, Estimator::Snips] {
+        let bootstrap =
+            Evaluator::default().estimators([estimator]).interval(Interval::Bootstrap { resamples: 1000 });
+        group.bench_function(format!("bootstrap of 1,000/{estimator}"), |bencher| {
+            bencher.iter(|| bootstrap.evaluate(black_box(&rounds)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, evaluation);
+criterion_main!(benches);
