@@ -1,6 +1,7 @@
 //! The bandit: the only place where the parts meet.
 
 mod ancestor;
+mod build_error;
 mod builder;
 mod exchange;
 #[cfg(feature = "journal")]
@@ -23,7 +24,8 @@ mod snapshotting;
 mod unrecorded;
 mod waiting;
 
-pub use builder::{BanditBuilder, BuildError};
+pub use build_error::BuildError;
+pub use builder::BanditBuilder;
 pub use refreshing::Refresh;
 #[cfg(feature = "journal")]
 pub use replaying::{Recovered, ReplayError};
