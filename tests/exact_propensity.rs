@@ -153,8 +153,8 @@ fn exact_propensity_of_the_baselines() {
 #[test]
 fn exact_propensity_of_every_policy_within_bounds() {
     const DRAWS: u64 = 100_000;
-    let cases: [(u32, f64, Option<(f64, f64)>); 4] = [
-        (5, 0.0, Some((0.05, 0.6))),
+    let cases = [
+        (5_u32, 0.0, Some((0.05, 0.6))),
         (23, 0.02, Some((0.01, 0.15))),
         (40, 0.3, None),
         (70, 0.0, Some((0.0, 0.05))),

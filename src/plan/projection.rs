@@ -223,7 +223,8 @@ mod tests {
         // Two groups of two; the first is to have no more than 0.4, and its members are to it as 2 to 1.
         let sums = Bounded { floors: vec![0.0, 0.0], caps: vec![0.4, 1.0] };
         let groups = Groups { dimension: 0, of: vec![0, 1, 0, 1], sums };
-        let found = project(&[0.6, 0.07, 0.3, 0.03], &alike(4, 0.0, 1.0), &[groups.clone()]).expect("room");
+        let found = project(&[0.6, 0.07, 0.3, 0.03], &alike(4, 0.0, 1.0), std::slice::from_ref(&groups))
+            .expect("room");
         close(&found, &[0.8 / 3.0, 0.42, 0.4 / 3.0, 0.18]);
         // A member's own cap as well: what it may not have its group gets, and after that the other group.
         let mut members = alike(4, 0.0, 1.0);

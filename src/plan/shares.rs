@@ -304,36 +304,33 @@ impl Bounds {
         };
         let mut units: Vec<u64> = shares.iter().zip(bounds).map(within).collect();
 
-        // Of each dimension the units of each level, and the bounds on them.
-        let mut levels: Vec<(&[u32], Vec<u64>, Vec<u64>, Vec<u64>)> =
-            Vec::with_capacity(self.dimensions.len());
+        let mut dimensions: Vec<Held<'_>> = Vec::with_capacity(self.dimensions.len());
         for Groups { of, sums, .. } in &self.dimensions {
             let mut held = vec![0; sums.floors.len()];
             of.iter().zip(&units).for_each(|(&level, units)| held[level as usize] += units);
-            levels.push((of, held, least(sums), most(sums)));
+            dimensions.push(Held { of, units: held, floors: least(sums), caps: most(sums) });
         }
         let mut order: Vec<usize> = (0..units.len()).collect();
         order.sort_by(|&one, &other| shares[other].total_cmp(&shares[one]));
         let total: u64 = units.iter().sum();
         let (mut missing, mut excess) =
             ((1_u64 << UNIT_BITS).saturating_sub(total), total.saturating_sub(1 << UNIT_BITS));
-        for &arm in &order {
-            let room = caps[arm].saturating_sub(units[arm]);
-            let room = levels.iter().fold(room, |room, (of, held, _, most)| {
-                let level = of[arm] as usize;
-                room.min(most[level].saturating_sub(held[level]))
-            });
-            let spare = units[arm].saturating_sub(floors[arm]);
-            let spare = levels.iter().fold(spare, |spare, (of, held, least, _)| {
-                let level = of[arm] as usize;
-                spare.min(held[level].saturating_sub(least[level]))
-            });
-            let (more, less) = (room.min(missing), spare.min(excess));
-            (missing, excess) = (missing - more, excess - less);
-            units[arm] = units[arm] + more - less;
-            for (of, held, ..) in &mut levels {
-                let level = of[arm] as usize;
-                held[level] = held[level] + more - less;
+        // First what levels are short of by rounding, then the rest.
+        for short_only in [true, false] {
+            for &arm in &order {
+                let own = (caps[arm].saturating_sub(units[arm]), units[arm].saturating_sub(floors[arm]));
+                let (room, spare) = dimensions.iter().fold(own, |(room, spare), dimension| {
+                    (room.min(dimension.room(arm)), spare.min(dimension.spare(arm)))
+                });
+                let short = dimensions.iter().map(|dimension| dimension.short(arm)).max().unwrap_or(0);
+                let room = if short_only { room.min(short) } else { room };
+                let (more, less) = (room.min(missing), spare.min(excess));
+                (missing, excess) = (missing - more, excess - less);
+                units[arm] = units[arm] + more - less;
+                for Held { of, units, .. } in &mut dimensions {
+                    let level = of[arm] as usize;
+                    units[level] = units[level] + more - less;
+                }
             }
         }
         // No room for whole units within the bounds: the largest bears it.
@@ -341,5 +338,34 @@ impl Bounds {
             units[largest] = (units[largest] + missing).saturating_sub(excess);
         }
         units
+    }
+}
+
+/// Units that the levels of a dimension hold, and the bounds on them.
+struct Held<'a> {
+    /// The level of each arm.
+    of: &'a [u32],
+    units: Vec<u64>,
+    floors: Vec<u64>,
+    caps: Vec<u64>,
+}
+
+impl Held<'_> {
+    /// How many more an arm's level may have.
+    fn room(&self, arm: usize) -> u64 {
+        let level = self.of[arm] as usize;
+        self.caps[level].saturating_sub(self.units[level])
+    }
+
+    /// How many an arm's level can do without.
+    fn spare(&self, arm: usize) -> u64 {
+        let level = self.of[arm] as usize;
+        self.units[level].saturating_sub(self.floors[level])
+    }
+
+    /// How many an arm's level needs.
+    fn short(&self, arm: usize) -> u64 {
+        let level = self.of[arm] as usize;
+        self.floors[level].saturating_sub(self.units[level])
     }
 }

@@ -1,6 +1,6 @@
 //! Priced: several goals as one, by weights, or by the prices at which bounds are kept.
 
-use crate::belief::Beta;
+use crate::belief::{Beta, Importance};
 
 use super::{Observes, ParameterError, Policy, Probabilities, View};
 
@@ -34,8 +34,8 @@ pub enum Goal {
 /// **When**: complaints, opt-outs or costs have to stay within bounds, and what that costs in the first goal is to be as little as
 /// possible. **When not**: the exchange rate is known; then a [`RewardRule`](crate::RewardRule) makes one reward of all, at once.
 ///
-/// So far views are given further goals in [simulations](crate::simulation) only: a bandit has no counters for them, and refuses to be
-/// [built](crate::BanditBuilder::build) with a policy that needs them.
+/// So far nothing but the caller gives a [view](View::with_goals) further goals: a bandit has no counters for them and refuses
+/// to be built with a policy that needs them, and an experiment to run it.
 #[derive(Debug)]
 pub struct Priced {
     inner: Box<dyn Policy>,
@@ -196,6 +196,10 @@ impl Policy for Priced {
             Observes::Nothing => Observes::Outcomes,
             observed => observed,
         }
+    }
+
+    fn importance(&self, arms: usize) -> Option<Importance> {
+        self.inner.importance(arms)
     }
 
     fn goals(&self) -> usize {

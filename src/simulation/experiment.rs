@@ -157,7 +157,8 @@ impl<'a> Experiment<'a> {
     ///
     /// # Panics
     ///
-    /// If there are no runs, or the world pays what its [kind](World::reward_kind) does not admit.
+    /// If there are no runs, the policy needs [further goals](Policy::goals), which no world has, or the world pays what its
+    /// [kind](World::reward_kind) does not admit.
     #[must_use]
     pub fn run(&self, policy: &dyn Policy, runs: u64, seed: u64) -> Curve {
         self.run_watched(policy, runs, seed, &|| {})
@@ -171,6 +172,7 @@ impl<'a> Experiment<'a> {
     #[must_use]
     pub fn run_watched(&self, policy: &dyn Policy, runs: u64, seed: u64, watch: &(dyn Fn() + Sync)) -> Curve {
         assert!(runs > 0, "no runs, no regret");
+        assert!(policy.goals() == 0, "a policy of further goals, which no world has");
         let run = |run: u64| {
             let path = self.path(policy, seed.wrapping_add(run));
             watch();
