@@ -21,7 +21,7 @@ pub enum Goal {
 /// independent; the other policy is shown that, and counters as they are. So it should go by beliefs, as Thompson sampling does,
 /// not by counters, as UCB does.
 ///
-/// The price is the least λ ≥ 0 at which the policy's own mix p keeps Σ_k p_k E[g_k] ≤ b by the posterior means, found anew at each
+/// The price is the least λ ≥ 0 at which the policy's own mix p keeps Σ_k p_k ḡ_k ≤ b, ḡ_k being posterior means, found anew at each
 /// refresh from what is believed then, by halving on the scale of logarithms. It is where the iteration λ ← [λ + η (g − b)]₊
 /// (K. J. Arrow, L. Hurwicz, H. Uzawa (1958), *Studies in Linear and Non-Linear Programming*) would come to rest if beliefs stood
 /// still, without a state and without a step size η. Where the mix jumps at that price, as that of a greedy policy does, those on
