@@ -10,8 +10,8 @@
 
 use std::f64::consts::TAU;
 
-use super::Beta;
 use super::logarithm::log_shortfall;
+use super::{Beta, Marginal};
 
 /// A rate and its complement, both to full relative precision.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +66,7 @@ struct Density {
 }
 
 /// The largest smaller shape for which the continued fraction is used: beyond it the rule is quicker.
-const MOST_FOR_FRACTION: f64 = 3_000.0;
+pub(super) const MOST_FOR_FRACTION: f64 = 3_000.0;
 
 /// Terms after which the fraction is taken as it is; 230 are the most seen.
 const MOST_TERMS: u32 = 10_000;
@@ -244,6 +244,11 @@ impl Beta {
         (self.mean() * shifted / part).min(point.x)
     }
 
+    /// The density of the logit ln(x / (1 − x)) at y.
+    pub(super) fn density_of_logit(&self, y: f64) -> f64 {
+        Density::new(self.alpha, self.beta).at(Point::from_logit(y))
+    }
+
     fn tails_at(&self, x: f64) -> Tails {
         if !(x > 0.0) {
             return Tails { upper: 1.0, lower: 0.0 };
@@ -263,6 +268,42 @@ impl Beta {
         let y = if p > 0.5 { density.upper_logit(1.0 - p) } else { -density.mirrored().upper_logit(p) };
         Some(Point::from_logit(y))
     }
+}
+
+/// For comparisons with other families; the [march](super::best) of Beta posteriors is quicker, and takes shapes below one too.
+impl Marginal for Beta {
+    const POSITIVE: bool = true;
+
+    fn density(&self, x: f64) -> f64 {
+        if !(x > 0.0 && x < 1.0) {
+            return 0.0;
+        }
+        Density::new(self.alpha, self.beta).at(Point { x, q: 1.0 - x }) / (x * (1.0 - x))
+    }
+
+    fn cdf(&self, x: f64) -> f64 {
+        Beta::cdf(self, x)
+    }
+
+    fn survival(&self, x: f64) -> f64 {
+        Beta::survival(self, x)
+    }
+
+    fn bulk(&self) -> (f64, f64) {
+        let deviation = (1.0 / self.alpha + 1.0 / self.beta).sqrt();
+        let mode = libm::log(self.alpha / self.beta);
+        (Point::from_logit(mode - 3.0 * deviation).x, Point::from_logit(mode + 3.0 * deviation).x)
+    }
+
+    fn quantile(&self, p: f64) -> f64 {
+        Beta::quantile(self, p)
+    }
+}
+
+/// The tails (upper, lower) of Beta(a, b) at x, q = 1 − x, for shapes that need not be those of a [`Beta`].
+pub(super) fn beta_tails(a: f64, b: f64, [x, q]: [f64; 2]) -> (f64, f64) {
+    let Tails { upper, lower } = Density::new(a, b).tails(Point { x, q });
+    (upper, lower)
 }
 
 /// The continued fraction of I_x(a, b) / g for x below about the mean, y = 1 − x, and `lambda` = a − (a + b) x, in which the
@@ -298,7 +339,7 @@ fn fraction(a: f64, b: f64, Point { x, q: y }: Point, lambda: f64) -> f64 {
 }
 
 /// ln Γ(z) = (z − ½) ln z − z + ½ ln 2π + J(z): J(z), by Stirling's series where it has the digits.
-fn remainder(z: f64) -> f64 {
+pub(super) fn remainder(z: f64) -> f64 {
     if z < 10.0 {
         return libm::lgamma(z) - (z - 0.5) * libm::log(z) + z - 0.5 * libm::log(TAU);
     }
@@ -309,7 +350,7 @@ fn remainder(z: f64) -> f64 {
 }
 
 /// Places and weights of the Gauss-Legendre rule of 32 nodes on [−1, 1], the positive half.
-const RULE: [(f64, f64); 16] = [
+pub(super) const RULE: [(f64, f64); 16] = [
     (0.997_263_861_849_481_6, 0.007_018_610_009_470_096),
     (0.985_611_511_545_268_4, 0.016_274_394_730_905_67),
     (0.964_762_255_587_506_4, 0.025_392_065_309_262_06),

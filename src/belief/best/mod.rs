@@ -66,11 +66,14 @@ mod classes;
 mod elementary;
 mod height;
 mod march;
+mod marginals;
 mod panel;
 mod point;
 mod rule;
 mod tolerance;
 mod waiting;
+
+pub use marginals::probability_best_of;
 
 use std::cell::Cell;
 

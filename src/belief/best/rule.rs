@@ -27,7 +27,7 @@ pub(super) const PLACES: [f64; NODES] = [
 ];
 
 /// The Gauss-Legendre weights on [−1, 1] of the first five nodes and of their mirror images.
-const WEIGHTS: [f64; HALF] = [
+pub(super) const WEIGHTS: [f64; HALF] = [
     0.066_671_344_308_688_14,
     0.149_451_349_150_580_6,
     0.219_086_362_515_982_04,
