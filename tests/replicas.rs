@@ -391,7 +391,10 @@ fn what_comes_too_late_for_the_heir_waits_no_longer() {
     heir.advance_to(Timestamp::from_millis(20 * DAY)).unwrap();
     assert_eq!(heir.merge(&told(&other)).unwrap().refused, 1);
     assert_eq!(told(&other).forwarded(), 1);
-    other.merge(&told(&heir)).unwrap();
+    // What was put in since the last time is cleared out the next.
+    for _ in 0..2 {
+        other.merge(&told(&heir)).unwrap();
+    }
     assert_eq!(told(&other).forwarded(), 0);
 }
 

@@ -57,10 +57,7 @@ impl Claims {
     /// The bits of 64 decisions, those from 64 × `word`; touches nothing.
     pub(super) fn read(&self, word: u64) -> u64 {
         let (page, place) = path(word);
-        let there = match self.earlier.get(word as usize) {
-            Some(there) => Some(there),
-            None => self.pages.get(page).map(|page| &page.0[place]),
-        };
+        let there = self.earlier(word).or_else(|| self.pages.get(page).map(|page| &page.0[place]));
         // Acquire: pairs with `claim`.
         there.map_or(0, |there| there.load(Ordering::Acquire))
     }
@@ -72,9 +69,14 @@ impl Claims {
     }
 
     #[inline]
+    fn earlier(&self, word: u64) -> Option<&AtomicU64> {
+        self.earlier.get(usize::try_from(word).ok()?)
+    }
+
+    #[inline]
     fn word(&self, sequence: u64) -> &AtomicU64 {
         let word = sequence >> 6;
-        if let Some(there) = self.earlier.get(word as usize) {
+        if let Some(there) = self.earlier(word) {
             return there;
         }
         let (page, place) = path(word);

@@ -131,7 +131,8 @@ impl Outcomes {
 
     fn word(&self, sequence: u64) -> &AtomicU64 {
         let place = (sequence & ((1 << PAGE_BITS) - 1)) as usize;
-        let sheet = match self.earlier.get((sequence / SHEET as u64) as usize) {
+        let earlier = usize::try_from(sequence / SHEET as u64).ok().and_then(|sheet| self.earlier.get(sheet));
+        let sheet = match earlier {
             Some(sheet) => sheet.get_or_set(Sheet::blank),
             None => {
                 let quires = self.pages.touch(sequence >> PAGE_BITS);
