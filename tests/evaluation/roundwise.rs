@@ -266,6 +266,13 @@ fn differences_are_paired() {
         let itself = evaluator.difference(estimator, &of, &of).unwrap();
         assert_eq!((itself.value, itself.standard_error), (0.0, 0.0));
     }
+    // What rests on a fitted model is moved by what the model was fitted to.
+    let model = PooledModel::fit(&log);
+    let [of, to] = [&first, &second].map(|target| Question::new(&log, target).model(&model));
+    let [direct, robust] =
+        [Estimator::Dm, Estimator::Dr].map(|estimator| evaluator.difference(estimator, &of, &to).unwrap());
+    close(direct.standard_error, robust.standard_error, 1e-15);
+    assert!((direct.value - robust.value).abs() > 1e-6);
     // Uniform, and uniform but for a little: nearly the same rounds count, so that the difference is far surer.
     let near = TargetTable::new([[0.26, 0.24, 0.25, 0.25], [0.26, 0.24, 0.25, 0.25]]).unwrap();
     let [of, to] = [Question::new(&log, &near), Question::new(&log, &Uniform)];

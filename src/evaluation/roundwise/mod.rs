@@ -194,10 +194,11 @@ impl Evaluator {
             let (survey, asked) = alone.ask(source)?;
             let asked = asked.into_iter().next().unwrap_or(Err((estimator, EstimateError::NoRounds)));
             let asked = asked.map_err(|(_, error)| error)?;
-            let totals = sums::totals(source, &[asked])?;
-            let value = *totals.first().ok_or(EstimateError::NoRounds)?;
+            let moved = asked.with_the_fit(source);
+            let totals = sums::totals(source, &[asked, moved])?;
+            let [value, by] = totals[..] else { return Err(EstimateError::NoRounds) };
             sums::check(&asked, &value, &survey)?;
-            Ok((value, sums::linearised(source, asked, &value)?))
+            Ok((value, sums::linearised(source, moved, &by)?))
         };
         difference::paired(of.source(), to.source(), linearised, alone.confidence)
     }
@@ -249,7 +250,8 @@ impl Evaluator {
         let totals = sums::totals(source, asked)?;
         // Whose chance moves the value: of a fitted model, that of the rounds it was fitted to.
         let moved: Vec<Asked> = asked.iter().map(|asked| asked.with_the_fit(source)).collect();
-        let moved_totals = sums::totals(source, &moved)?;
+        let as_asked = moved.iter().zip(asked).all(|(moved, asked)| moved.estimator == asked.estimator);
+        let moved_totals = if as_asked { totals.clone() } else { sums::totals(source, &moved)? };
         let spreads = sums::spreads(source, &moved, &moved_totals)?;
         let reckoning = Reckoning { confidence: self.confidence, seed: self.seed, source };
         let one = |(asked, totals): (&Asked, &Totals), (moved, by, spread): (&Asked, &Totals, &Spread)| {
