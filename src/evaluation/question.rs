@@ -83,6 +83,15 @@ impl<'a> Question<'a> {
         Ok(self)
     }
 
+    /// Whether the log shows every arm that the round allows in its segment; known by segment where that is all arms.
+    fn shows_all(&self, known: &mut [Option<bool>], round: &'a Round, support: &mut Support<'a>) -> bool {
+        if round.eligible.is_some() {
+            return support.offer(round).is_shown;
+        }
+        let shown = || self.log.shown(round.segment).len() == self.log.arms().len();
+        *known[round.segment.index()].get_or_insert_with(shown)
+    }
+
     /// The target's probability of what was sent.
     fn probability(&self, number: usize, round: &Round) -> Result<f64, EstimateError> {
         let probability = self.target.probability(&Occasion::of(self.log, number, round), round.arm);
@@ -103,11 +112,12 @@ impl sealed::Evaluable for Question<'_> {
 impl Source for Question<'_> {
     fn survey(&self) -> Result<Survey, EstimateError> {
         let mut support = Support::new(self.log);
+        let mut shows_all = vec![None; self.log.segments().len()];
         let (mut weights, mut outside_support) = (WeightSums::default(), 0);
         for (number, round) in self.log.rounds().iter().enumerate() {
             weights.add(self.probability(number, round)? / round.propensity);
             // A uniform log could have shown every eligible arm, whatever it happened to show.
-            if self.log.is_uniform() || support.offer(round).is_shown {
+            if self.log.is_uniform() || self.shows_all(&mut shows_all, round, &mut support) {
                 continue;
             }
             let occasion = Occasion { is_shown: false, ..Occasion::of(self.log, number, round) };
