@@ -164,7 +164,7 @@ pub struct AmountPerMessage {
 }
 
 /// A step of the rule, in standard deviations.
-const STEP: f64 = 0.45;
+const STEP: f64 = 0.35;
 
 /// Nodes that weigh less than this beside the heaviest are left out.
 const NOTHING: f64 = 1e-11;
