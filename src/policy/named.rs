@@ -8,8 +8,8 @@ use crate::arm::ArmId;
 
 use super::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
-    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, SharpenedThompson, Softmax,
-    Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform, WorstOff,
+    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, RewardLaw, SharpenedThompson,
+    Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform, WorstOff,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -180,6 +180,16 @@ impl<'a> Options<'a> {
             (None, None) => Family::Bernoulli,
         }
     }
+
+    /// The law of rewards.
+    fn law(&mut self) -> RewardLaw {
+        match (self.word("gaussian"), self.named("poisson"), self.named("zero-inflated")) {
+            (true, _, _) => RewardLaw::Gaussian,
+            (_, Some(most), _) => RewardLaw::Poisson { most },
+            (_, _, Some(variation)) => RewardLaw::ZeroInflated { variation },
+            _ => RewardLaw::Binary,
+        }
+    }
 }
 
 /// A known policy: its name, the same with the options it takes, and how it is made of options and horizon.
@@ -190,12 +200,21 @@ macro_rules! known {
 }
 
 const KNOWN: &[Known] = &[
-    known!("thompson", "", |_o, _| Thompson::default()),
-    known!("optimistic-thompson", "", |_o, _| OptimisticThompson::default()),
-    known!("sharpened-thompson", "(gamma)", |options, _| match options.number() {
-        Some(gamma) => SharpenedThompson::new(gamma)?,
-        None => SharpenedThompson::default(),
+    known!("thompson", "(gaussian or poisson=most or zero-inflated=variation)", |options, _| {
+        Thompson::of(options.law())?
     }),
+    known!("optimistic-thompson", "", |_o, _| OptimisticThompson::default()),
+    known!(
+        "sharpened-thompson",
+        "(gamma,gaussian or poisson=most or zero-inflated=variation)",
+        |options, _| {
+            let policy = match options.number() {
+                Some(gamma) => SharpenedThompson::new(gamma)?,
+                None => SharpenedThompson::default(),
+            };
+            policy.law(options.law())?
+        }
+    ),
     known!("top-two-thompson", "(beta)", |options, _| match options.number() {
         Some(beta) => TopTwoThompson::new(beta)?,
         None => TopTwoThompson::default(),
@@ -304,10 +323,14 @@ mod tests {
             "epsilon-greedy(0.05)",
             "epsilon-greedy(c=5)",
             "epsilon-greedy(first=50)",
-            "softmax(0.0025)",
+            "softmax(0.005)",
             "inverse-gap(10)",
             "inverse-gap(10,0.1)",
+            "thompson(gaussian)",
+            "thompson(poisson=12)",
+            "thompson(zero-inflated=0.5)",
             "sharpened-thompson(1.5)",
+            "sharpened-thompson(2,zero-inflated=1)",
             "top-two-thompson(0.25)",
             "exp3-ix(plain)",
             "tsallis-inf(plain)",
@@ -335,6 +358,7 @@ mod tests {
         assert_eq!(refused("ucb1(0.5"), "the bracket in \"ucb1(0.5\" is not closed");
         assert_eq!(refused("ucb1(x)"), "options \"x\" do not fit ucb1(c)");
         assert_eq!(refused("uniform(1)"), "options \"1\" do not fit uniform");
+        assert_eq!(refused("thompson(zero-inflated=20)"), "variation is 20, not from 0.1 to 10");
         assert_eq!(refused("epsilon-greedy(1.5)"), "epsilon is 1.5, not in [0, 1]");
         assert_eq!(refused("burn-in(10)"), "options \"10\" do not fit burn-in(policy,selections)");
         for hostile in [

@@ -1,9 +1,7 @@
 //! Sharpened Thompson sampling: Thompson's probabilities raised to a power, with a tenth of them kept.
 
-use crate::belief::best;
-
 use super::parameter::positive;
-use super::{Observes, ParameterError, Policy, Probabilities, View};
+use super::{Observes, ParameterError, Policy, Probabilities, RewardLaw, View};
 
 /// Selects each arm with probability 0.9 P_kᵞ / Σ_j P_jᵞ + 0.1 P_k, where P_k is the probability that its mean reward is the
 /// largest and γ is 2.
@@ -21,6 +19,7 @@ use super::{Observes, ParameterError, Policy, Probabilities, View};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SharpenedThompson {
     gamma: f64,
+    law: RewardLaw,
 }
 
 /// The share of Thompson's own probabilities.
@@ -33,14 +32,23 @@ impl SharpenedThompson {
     ///
     /// [`ParameterError`] for any other number.
     pub fn new(gamma: f64) -> Result<Self, ParameterError> {
-        Ok(Self { gamma: positive("gamma", gamma)? })
+        Ok(Self { gamma: positive("gamma", gamma)?, law: RewardLaw::Binary })
+    }
+
+    /// The same by the posteriors of this law of rewards.
+    ///
+    /// # Errors
+    ///
+    /// [`ParameterError`] for a parameter of the law that is out of its range.
+    pub fn law(self, law: RewardLaw) -> Result<Self, ParameterError> {
+        Ok(Self { law: law.checked()?, ..self })
     }
 }
 
 impl Default for SharpenedThompson {
     /// γ = 2.
     fn default() -> Self {
-        Self { gamma: 2.0 }
+        Self { gamma: 2.0, law: RewardLaw::Binary }
     }
 }
 
@@ -48,7 +56,8 @@ impl Policy for SharpenedThompson {
     fn name(&self) -> String {
         match self {
             _ if *self == Self::default() => "sharpened-thompson".to_owned(),
-            Self { gamma } => format!("sharpened-thompson({gamma})"),
+            Self { gamma, law: RewardLaw::Binary } => format!("sharpened-thompson({gamma})"),
+            Self { gamma, law } => format!("sharpened-thompson({gamma},{law})"),
         }
     }
 
@@ -57,11 +66,9 @@ impl Policy for SharpenedThompson {
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
-        let posteriors = view.posteriors();
-        if posteriors.iter().all(|posterior| *posterior == posteriors[0]) {
+        let Some(mut contenders) = self.law.contenders(view) else {
             return Probabilities::uniform();
-        }
-        let mut contenders = best::contenders(posteriors);
+        };
         // Relative to the largest, so that no power of all of them is nothing.
         let most = contenders.iter().map(|&(_, share)| share).fold(0.0, f64::max);
         let power = |share: f64| libm::pow(share / most, self.gamma);

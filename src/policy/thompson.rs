@@ -1,8 +1,6 @@
 //! Thompson sampling: each arm as often as it is the best, by what is believed.
 
-use crate::belief::best;
-
-use super::{Observes, Policy, Probabilities, View};
+use super::{Observes, ParameterError, Policy, Probabilities, RewardLaw, View};
 
 /// Selects each arm with the probability that its mean reward is the largest.
 ///
@@ -21,13 +19,37 @@ use super::{Observes, Policy, Probabilities, View};
 ///
 /// The prior is the bandit's (see [`BanditBuilder::prior`](crate::BanditBuilder::prior)). For rewards in a range
 /// the posterior is the Beta of the scaled sums, which is wider than the truth: no law on [0, 1] with that mean
-/// has more variance than the Bernoulli.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Thompson {}
+/// has more variance than the Bernoulli. Where rewards are counts or amounts, say [of which law](Thompson::of).
+///
+/// ```
+/// use tactful::policy::{Policy, RewardLaw, Thompson};
+///
+/// let policy = Thompson::of(RewardLaw::ZeroInflated { variation: 1.0 })?;
+/// assert_eq!(policy.name(), "thompson(zero-inflated=1)");
+/// # Ok::<(), tactful::policy::ParameterError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Thompson {
+    law: RewardLaw,
+}
+
+impl Thompson {
+    /// Thompson sampling by the posteriors of this law of rewards.
+    ///
+    /// # Errors
+    ///
+    /// [`ParameterError`] for a parameter of the law that is out of its range.
+    pub fn of(law: RewardLaw) -> Result<Self, ParameterError> {
+        Ok(Self { law: law.checked()? })
+    }
+}
 
 impl Policy for Thompson {
     fn name(&self) -> String {
-        "thompson".to_owned()
+        match self.law {
+            RewardLaw::Binary => "thompson".to_owned(),
+            law => format!("thompson({law})"),
+        }
     }
 
     fn observes(&self) -> Observes {
@@ -35,16 +57,14 @@ impl Policy for Thompson {
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
-        let posteriors = view.posteriors();
-        // Before the first outcome, and after equal ones, nothing need be computed or stored per arm.
-        if posteriors.iter().all(|posterior| *posterior == posteriors[0]) {
-            return Probabilities::uniform();
+        match self.law.contenders(view) {
+            Some(contenders) => Probabilities { uniform: 0.0, contenders },
+            None => Probabilities::uniform(),
         }
-        Probabilities { uniform: 0.0, contenders: best::contenders(posteriors) }
     }
 
-    /// The probability of being the best does not fall when rivals go.
+    /// The probability of being the best does not fall when rivals go, unless they have a say in the prior.
     fn is_regular(&self) -> bool {
-        true
+        self.law.is_regular()
     }
 }

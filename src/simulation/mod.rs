@@ -3,6 +3,7 @@
 //! A [`World`] sends customers and answers to messages; an [`Experiment`] lets a policy learn in many lives of it, through
 //! the pipeline of production: counters, beliefs, [`Policy`](crate::policy::Policy), [`Plan`](crate::Plan), draw.
 
+mod amounts;
 mod bernoulli;
 mod changing;
 mod collections;
@@ -14,6 +15,7 @@ mod learner;
 mod scene;
 mod world;
 
+pub use amounts::{EarningArms, Earnings, EarningsError};
 pub use bernoulli::{BernoulliArms, MeansError, RandomBernoulli};
 pub use changing::{ChangingArms, DriftingArms};
 pub use collections::Collections;
