@@ -335,7 +335,7 @@ mod tests {
             "exp3-ix(plain)",
             "tsallis-inf(plain)",
             "maximin(0.2)",
-            "cvar(0.1)",
+            "cvar(0.2)",
             "worst-off(0.05)",
             "burn-in(ucb1(0.5),10)",
             "conservative(epsilon-greedy(c=5),0,0.1)",
