@@ -18,6 +18,9 @@ use super::{ParameterError, View};
 /// | `Poisson` | counts, such as payments per message | [`Gamma`], by a prior Gamma(1, 1) | count, sum |
 /// | `ZeroInflated` | amounts that few messages earn | [`ZeroInflated`], part that pays × amount | count, sum, squares |
 ///
+/// A Gaussian is no law for rewards most of which are nothing: an arm that has earned nothing a few times is taken for one that
+/// surely earns nothing. In a run of 400 messages with few payments the best arm was sent 8 times.
+///
 /// The prior of a Gaussian is worth one reward, drawn from all that the eligible arms have earned: their mean and variance,
 /// with two degrees of freedom (*unit information*: R. E. Kass, L. Wasserman (1995), *A Reference Bayesian Test for Nested
 /// Hypotheses*). That of a zero-inflated amount is Beta(1, 1) for the part that pays, and one payment of the mean size
