@@ -16,7 +16,7 @@ fn a_place_given_up_and_taken_again_is_looked_at() {
         segment.counter.fetch_add(1, Ordering::Relaxed);
         let unused =
             |known: u64| Plan::new(SETS[0].clone(), &Probabilities::uniform(), 0.0).scheduled(known + 1);
-        segment.plans.refresh(|_| unused(1));
+        segment.plans.refresh(|_| Ok::<_, std::convert::Infallible>(unused(1)));
         let theirs = Arc::clone(&segment);
         race(move || theirs.event(), || segment.draw(&SETS[1]));
         segment.assert_marked();
