@@ -3,7 +3,7 @@
 //! Decisions are counted as they come, each once; outcomes and withdrawals as well, those that come before their decision
 //! when all decisions are there. Whether an outcome was in time is judged by the time that its record carries.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 
@@ -16,7 +16,7 @@ use crate::journal::{
 use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::{RestoreError, Restored};
-use crate::statistics::{Claims, Cohort, CohortId, Entry as Open, Issuer};
+use crate::statistics::{Cohort, CohortId, Entry as Open, Issuer};
 use crate::sync::Arc;
 use crate::time::Timestamp;
 
@@ -119,7 +119,7 @@ pub(super) struct Replay<'a> {
     bandit: &'a mut Bandit,
     recovered: Recovered,
     /// The decisions seen, a bit each.
-    seen: BTreeMap<(Issuer, CohortId), Claims>,
+    seen: Seen,
     /// What came of decisions that were not seen yet.
     outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
     /// The first life of our replica that the journal tells of.
@@ -133,7 +133,7 @@ impl<'a> Replay<'a> {
         Self {
             bandit,
             recovered: Recovered::default(),
-            seen: BTreeMap::new(),
+            seen: Seen::default(),
             outcomes: Vec::new(),
             first: None,
             latest,
@@ -194,7 +194,7 @@ impl<'a> Replay<'a> {
 
     /// Counts a decision, once.
     fn decision(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen) {
-        if !self.seen.entry((id.issuer, id.cohort)).or_insert_with(Claims::new).claim(id.sequence) {
+        if !self.seen.first(id) {
             return;
         }
         self.recovered.decisions += 1;
@@ -228,8 +228,7 @@ impl<'a> Replay<'a> {
 
     /// Counts what came of a decision, once that is there.
     fn came(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, came: Came) {
-        let seen = self.seen.get(&(id.issuer, id.cohort));
-        if seen.is_some_and(|seen| seen.is_claimed(id.sequence)) {
+        if self.seen.has(id) {
             self.settle(id, at, chosen, came);
         } else {
             self.outcomes.push((id, at, chosen, came));
@@ -404,5 +403,30 @@ impl Bandit {
             let entry = state.find(id.issuer, id.cohort);
             entry.is_some_and(|entry| entry.cells.issue(segment, arm).is_ok())
         })
+    }
+}
+
+/// Decisions, a bit each. Sparse: a hostile journal that tells of one decision in each of thousands of lives takes an entry
+/// for each, not a page.
+#[derive(Debug, Default)]
+struct Seen(HashMap<(Issuer, CohortId, u64), u64>);
+
+impl Seen {
+    fn place(id: DecisionId) -> ((Issuer, CohortId, u64), u64) {
+        ((id.issuer, id.cohort, id.sequence / 64), 1 << (id.sequence % 64))
+    }
+
+    /// Notes a decision; whether it was not noted before.
+    fn first(&mut self, id: DecisionId) -> bool {
+        let (place, bit) = Self::place(id);
+        let word = self.0.entry(place).or_default();
+        let first = *word & bit == 0;
+        *word |= bit;
+        first
+    }
+
+    fn has(&self, id: DecisionId) -> bool {
+        let (place, bit) = Self::place(id);
+        self.0.get(&place).is_some_and(|word| word & bit != 0)
     }
 }

@@ -48,12 +48,6 @@ impl Claims {
         self.word(sequence).fetch_or(bit, Ordering::AcqRel) & bit == 0
     }
 
-    /// Whether a decision was claimed; touches nothing.
-    #[cfg(feature = "journal")]
-    pub(crate) fn is_claimed(&self, sequence: u64) -> bool {
-        self.read(sequence / 64) >> (sequence % 64) & 1 == 1
-    }
-
     /// The bits of 64 decisions, those from 64 × `word`; touches nothing.
     pub(super) fn read(&self, word: u64) -> u64 {
         let (page, place) = path(word);

@@ -26,8 +26,6 @@ mod unshared;
 
 pub use cohort::CohortId;
 
-#[cfg(feature = "journal")]
-pub(crate) use claims::Claims;
 pub(crate) use cohort::{ClaimError, Cohort};
 pub(crate) use defaults::Defaults;
 pub(crate) use history::Layer;
