@@ -47,7 +47,8 @@ impl TopTwoThompson {
     ///
     /// A. Garivier, E. Kaufmann (2016), *Optimal Best Arm Identification with Fixed Confidence*; the threshold, with T, is
     /// theorem 7 and section 5 of E. Kaufmann, W. M. Koolen (2021), *Mixture Martingales Revisited with Applications to
-    /// Sequential Tests and Confidence Intervals*. n counts returned outcomes. If some kinds of outcome come later than others
+    /// Sequential Tests and Confidence Intervals*. The threshold was not held against the paper's text;
+    /// a simulation bounds its errors, which would notice gross ones only. n counts returned outcomes. If some kinds of outcome come later than others
     /// the means are biased until all have come, and no threshold helps.
     #[must_use]
     pub fn decided(&self, view: &View<'_>, delta: f64) -> Option<usize> {
