@@ -1,28 +1,49 @@
 //! The worst-off segment: the mix is the value of the game, its price is told, and in a world of segments it does what it says.
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
-use tactful::belief::Beta;
+use tactful::belief::{Beta, Tried};
 use tactful::policy::{Portfolio, Robustness, View, WorstOff, named};
 use tactful::{ArmId, ArmSpace, ArmStatistics, Bandit, Cadence, Reward, SegmentId, Segments};
 
 /// Segments of which the means of all arms are known.
 #[derive(Debug)]
-struct Known(Vec<Vec<f64>>);
+struct Known {
+    means: Vec<Vec<f64>>,
+    space: ArmSpace,
+    segmentation: Segments,
+}
 
 impl Portfolio for Known {
     fn segments(&self) -> Vec<SegmentId> {
-        (0..self.0.len() as u32).map(SegmentId::new).collect()
+        (0..self.means.len() as u32).map(SegmentId::new).collect()
     }
 
     fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
-        let means = &self.0[segment.index()];
+        let means = &self.means[segment.index()];
         let sure = |mean: f64| Beta::new(1e6 * mean, 1e6 * (1.0 - mean)).unwrap();
         arms.iter().map(|arm| sure(means[arm.index()])).collect()
+    }
+
+    fn space(&self) -> &ArmSpace {
+        &self.space
+    }
+
+    fn segmentation(&self) -> &Segments {
+        &self.segmentation
+    }
+
+    fn tried(&self, _: SegmentId) -> Vec<Tried> {
+        Vec::new()
     }
 }
 
 fn robustness(means: &[Vec<f64>]) -> Robustness {
-    let known = Known(means.to_vec());
+    let numbers = |count: usize| (0..count).map(|number| number.to_string());
+    let known = Known {
+        means: means.to_vec(),
+        space: ArmSpace::builder().dimension("arm", numbers(means[0].len())).build().unwrap(),
+        segmentation: Segments::builder().attribute("segment", numbers(means.len())).build().unwrap(),
+    };
     let arms: Vec<ArmId> = (0..means[0].len() as u32).map(ArmId::new).collect();
     let (posteriors, statistics) =
         (vec![Beta::UNIFORM; arms.len()], vec![ArmStatistics::default(); arms.len()]);

@@ -1,9 +1,9 @@
 //! From counters to beliefs: what is read, how it is weighted, what is believed after it.
 
-use crate::arm::ArmId;
-use crate::belief::{Beta, Evidence, Pending};
+use crate::arm::{ArmId, ArmSpace};
+use crate::belief::{Beta, Evidence, Pending, Tried};
 use crate::policy::Portfolio;
-use crate::segment::SegmentId;
+use crate::segment::{SegmentId, Segments};
 use crate::statistics::{ArmStatistics, Entry, State};
 
 use super::Bandit;
@@ -22,6 +22,28 @@ impl Portfolio for Everyone<'_> {
     fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
         self.0.known(segment, arms).posteriors
     }
+
+    fn space(&self) -> &ArmSpace {
+        &self.0.arms
+    }
+
+    fn segmentation(&self) -> &Segments {
+        &self.0.segments
+    }
+
+    fn tried(&self, segment: SegmentId) -> Vec<Tried> {
+        let all: Vec<ArmId> = self.0.arms.iter().map(|arm| arm.id()).collect();
+        let (each, bandit) = (all.iter().copied(), self.0);
+        match &bandit.waiting {
+            None => Tried::counted(each.zip(&bandit.counts(segment, &all))),
+            Some(waiting) => {
+                let evidence = waiting.ledger.with(|state| bandit.evidence(waiting, state, segment, &all));
+                let earned =
+                    |(arm, told): (ArmId, &Evidence)| (arm, told.earned(waiting.default_reward(arm)));
+                Tried::those(each.zip(&evidence).map(earned))
+            }
+        }
+    }
 }
 
 /// What is known of some arms in a segment, one entry for each.
@@ -38,11 +60,7 @@ impl Bandit {
     /// What is known of these arms, which ascend.
     pub(super) fn known(&self, segment: SegmentId, arms: &[ArmId]) -> Known {
         let Some(waiting) = &self.waiting else {
-            let mut statistics = self.cells.read_each(segment, arms);
-            for (_, estate) in self.peers().estates() {
-                let add = |position: usize, theirs| statistics[position] = statistics[position].plus(theirs);
-                estate.endless.visit(segment, arms, add);
-            }
+            let statistics = self.counts(segment, arms);
             let untold = statistics.iter().all(|arm| arm.returned() == 0);
             let posteriors = match self.priors {
                 Priors::Alike(prior) if untold => vec![prior; arms.len()],
@@ -67,6 +85,16 @@ impl Bandit {
             statistics: with_default().map(|(arm, default)| arm.rounded(default)).collect(),
             told: with_default().map(|(arm, default)| arm.told(default)).sum::<f64>() as u64,
         }
+    }
+
+    /// The counts of a bandit without a window, those of others included.
+    fn counts(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
+        let mut statistics = self.cells.read_each(segment, arms);
+        for (_, estate) in self.peers().estates() {
+            let add = |position: usize, theirs| statistics[position] = statistics[position].plus(theirs);
+            estate.endless.visit(segment, arms, add);
+        }
+        statistics
     }
 
     /// The weighted counts, layer by layer and cohort by cohort in the order of their time and owners: the same counters

@@ -18,6 +18,7 @@ mod pooling;
 mod recovery;
 mod student;
 mod tail;
+mod tried;
 mod value;
 mod zero_inflated;
 
@@ -31,6 +32,7 @@ pub use normal_inverse_gamma::{NormalInverseGamma, NormalInverseGammaError};
 pub use pooling::{Pooled, pool};
 pub use recovery::{Recovery, RecoveryError};
 pub use student::StudentT;
+pub use tried::Tried;
 pub use value::{expected_maximum, value_remaining};
 pub use zero_inflated::{AmountPerMessage, ZeroInflated, ZeroInflatedError, payments};
 

@@ -1,7 +1,7 @@
 //! Held out: a baseline policy for those segments that learning is compared with.
 
-use crate::arm::{ArmId, NameError};
-use crate::belief::{Beta, Importance};
+use crate::arm::{ArmId, ArmSpace, NameError};
+use crate::belief::{Beta, Importance, Tried};
 use crate::holdout::Holdout;
 use crate::segment::{SegmentId, Segments};
 
@@ -113,5 +113,17 @@ impl Portfolio for Learning<'_> {
 
     fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
         self.portfolio.posteriors(segment, arms)
+    }
+
+    fn space(&self) -> &ArmSpace {
+        self.portfolio.space()
+    }
+
+    fn segmentation(&self) -> &Segments {
+        self.portfolio.segmentation()
+    }
+
+    fn tried(&self, segment: SegmentId) -> Vec<Tried> {
+        self.portfolio.tried(segment)
     }
 }

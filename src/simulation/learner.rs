@@ -8,12 +8,12 @@
 
 use rand::Rng;
 
-use crate::arm::{ArmId, Eligibility};
-use crate::belief::{Beta, Importance, Losses};
+use crate::arm::{ArmId, ArmSpace, Eligibility};
+use crate::belief::{Beta, Importance, Losses, Tried};
 use crate::plan::{Cadence, Plan};
 use crate::policy::{Observes, Policy, Portfolio, View};
 use crate::reward::{Quantity, RewardKind};
-use crate::segment::SegmentId;
+use crate::segment::{SegmentId, Segments};
 use crate::statistics::{ArmStatistics, ImportanceSums, epoch};
 
 use super::{Request, World};
@@ -31,6 +31,7 @@ pub(super) struct Settings {
 #[derive(Debug)]
 pub(super) struct Learner<'a> {
     policy: &'a dyn Policy,
+    world: &'a dyn World,
     observes: Observes,
     importance: Option<Importance>,
     settings: Settings,
@@ -67,6 +68,7 @@ struct Segment {
 /// All segments, for policies that look beyond their own.
 #[derive(Debug)]
 struct Everyone<'a> {
+    world: &'a dyn World,
     segments: &'a [Segment],
     priors: Priors<'a>,
 }
@@ -93,6 +95,19 @@ impl Portfolio for Everyone<'_> {
     fn posteriors(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
         let statistics = &self.segments[segment.index()].statistics;
         arms.iter().map(|&arm| self.priors.of(segment, arm).after(statistics[arm.index()])).collect()
+    }
+
+    fn space(&self) -> &ArmSpace {
+        self.world.arms()
+    }
+
+    fn segmentation(&self) -> &Segments {
+        self.world.segments()
+    }
+
+    fn tried(&self, segment: SegmentId) -> Vec<Tried> {
+        let statistics = &self.segments[segment.index()].statistics;
+        Tried::counted(self.world.arms().iter().map(|arm| arm.id()).zip(statistics))
     }
 }
 
@@ -125,6 +140,7 @@ impl<'a> Learner<'a> {
         };
         Self {
             policy,
+            world,
             observes: policy.observes(),
             importance: policy.importance(world.arms().len()),
             settings,
@@ -204,7 +220,7 @@ impl<'a> Learner<'a> {
                 self.posteriors.extend(told.map(|(told, arm)| own[arm.index()].after(*told)));
             }
         }
-        let everyone = Everyone { segments: &self.segments, priors };
+        let everyone = Everyone { world: self.world, segments: &self.segments, priors };
         let mut view = View::new(&set.arms, &self.posteriors, statistics)
             .of_segment(request.segment)
             .with_portfolio(&everyone);
