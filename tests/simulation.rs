@@ -48,7 +48,8 @@ fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
         .build()
         .unwrap();
     let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
-    let effects = Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, segment: 0.3 };
+    let effects =
+        Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, customers: 0.0, taste: 0.0, segment: 0.3 };
     let factors = FactorWorld::new(arms, segments, effects);
     let tests: Vec<Vec<(u64, u64)>> = vec![vec![(10, 100), (20, 100)], vec![(5, 100), (9, 100), (40, 200)]];
     let counted = CountedTests::new(&tests).unwrap();

@@ -8,8 +8,9 @@ use crate::arm::ArmId;
 
 use super::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
-    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, RewardLaw, SharpenedThompson,
-    Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform, WorstOff,
+    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, PooledSegments, RewardLaw,
+    SharpenedThompson, Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
+    WorstOff,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -289,6 +290,12 @@ const KNOWN: &[Known] = &[
         Some(delta) => WorstOff::new(delta)?,
         None => WorstOff::default(),
     }),
+    known!("pooled-segments", "(policy)", |options, horizon| {
+        match options.left.is_empty() {
+            true => PooledSegments::new(Thompson::default()),
+            false => PooledSegments::boxed(options.policy(horizon)?),
+        }
+    }),
     known!("burn-in", "(policy,selections)", |options, horizon| {
         let policy = options.policy(horizon)?;
         BurnIn::boxed(policy, options.number().ok_or_else(|| options.refused())?)
@@ -337,6 +344,7 @@ mod tests {
             "maximin(0.2)",
             "cvar(0.2)",
             "worst-off(0.05)",
+            "pooled-segments(sharpened-thompson(1.5))",
             "burn-in(ucb1(0.5),10)",
             "conservative(epsilon-greedy(c=5),0,0.1)",
         ];

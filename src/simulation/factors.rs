@@ -14,7 +14,7 @@ use super::{Generator, Life, Request, Response, World};
 
 /// A world of factors, drawn anew for each run: the logit of the rate of arm a in segment s is
 ///
-/// mean + Σ_f u_f(level of a) + Σ_{f<g} v_fg(pair of levels of a) + e_a + d_s,a,
+/// mean + Σ_f u_f(level of a) + Σ_{f<g} v_fg(pair of levels of a) + e_a + c_s + Σ_f t_f(s, level of a) + d_s,a,
 ///
 /// all effects independent and normal. Customers fall into the segments with equal probability.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +35,10 @@ pub struct Effects {
     pub pair: f64,
     /// Of an arm.
     pub residual: f64,
+    /// Of a segment as a whole.
+    pub customers: f64,
+    /// Of one level of a dimension in a segment.
+    pub taste: f64,
     /// Of an arm in a segment.
     pub segment: f64,
 }
@@ -51,6 +55,8 @@ impl Effects {
             main: each(main, dimensions),
             pair: each(pair, pairs),
             residual: each(1.0 - main - pair, 1),
+            customers: 0.0,
+            taste: 0.0,
             segment: 0.0,
         }
     }
@@ -68,7 +74,7 @@ impl World for FactorWorld {
     scenery!(scene);
 
     fn begin(&self, rng: &mut Generator) -> Box<dyn Life + '_> {
-        let Effects { mean, main, pair, residual, segment } = self.effects;
+        let Effects { mean, main, pair, residual, customers, taste, segment } = self.effects;
         let mut draw = |deviation: f64| {
             let standard: f64 = StandardNormal.sample(rng);
             deviation * standard
@@ -92,7 +98,14 @@ impl World for FactorWorld {
         let shared: Vec<f64> = shared.collect();
         let shared: Vec<f64> = shared.into_iter().map(|logit| logit + draw(residual)).collect();
         let rates = (0..self.scene.segments.len()).map(|_| {
-            let rates: Vec<f64> = shared.iter().map(|logit| logistic(logit + draw(segment))).collect();
+            let customers = draw(customers);
+            let tastes: Vec<Vec<f64>> =
+                sizes.iter().map(|&size| (0..size).map(|_| draw(taste)).collect()).collect();
+            let rates = self.scene.arms.iter().zip(&shared).map(|(arm, logit)| {
+                let tastes: f64 = tastes.iter().zip(arm.level_indices()).map(|(own, level)| own[level]).sum();
+                logistic(logit + customers + tastes + draw(segment))
+            });
+            let rates: Vec<f64> = rates.collect();
             (largest(&rates), rates)
         });
         Box::new(Drawn { rates: rates.collect(), now: 0 })

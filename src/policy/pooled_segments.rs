@@ -1,0 +1,77 @@
+//! Pooled segments: another policy, by what segments believe if they learn from each other.
+
+use crate::belief::{Borrowed, Importance, borrow};
+use crate::segment::SegmentId;
+
+use super::{Observes, Policy, Probabilities, View};
+
+/// Another policy, by beliefs that each segment [borrows](Borrowed) from those it has attributes in common with, as far as they
+/// are alike.
+///
+/// Declare first the attribute that matters most: segments that share the first ones are next of kin. The prior of the
+/// bandit has no say; a segment of which nothing is known believes what its parent does. The other policy should go by beliefs,
+/// as Thompson sampling does, not by counters, as UCB does.
+///
+/// A plan is due by the events of its own segment, and the work follows segments × arms: some 100 ns for each of them that has
+/// results.
+///
+/// **When**: more segments than each can learn for itself. **When not**: single segments have all the traffic they need; or the
+/// arms share levels that say more than the arms themselves.
+///
+/// Without a [portfolio](View::portfolio) the other policy goes by the view's own beliefs.
+#[derive(Debug)]
+pub struct PooledSegments {
+    inner: Box<dyn Policy>,
+}
+
+impl PooledSegments {
+    /// This policy, by pooled beliefs.
+    #[must_use]
+    pub fn new(inner: impl Policy + 'static) -> Self {
+        Self::boxed(Box::new(inner))
+    }
+
+    /// The same for a policy in a box.
+    #[must_use]
+    pub fn boxed(inner: Box<dyn Policy>) -> Self {
+        Self { inner }
+    }
+
+    /// What a segment borrows for each arm of the space, eligible or not; nothing if the view shows no other segments.
+    #[must_use]
+    pub fn borrowed(view: &View<'_>, segment: SegmentId) -> Option<Borrowed> {
+        let portfolio = view.portfolio()?;
+        let segments = portfolio.segments().into_iter();
+        let results: Vec<_> = segments.map(|segment| (segment, portfolio.tried(segment))).collect();
+        Some(borrow(portfolio.segmentation(), portfolio.space().len(), &results, segment))
+    }
+}
+
+impl Policy for PooledSegments {
+    fn name(&self) -> String {
+        format!("pooled-segments({})", self.inner.name())
+    }
+
+    fn observes(&self) -> Observes {
+        match self.inner.observes() {
+            Observes::Nothing => Observes::Outcomes,
+            observed => observed,
+        }
+    }
+
+    fn importance(&self, arms: usize) -> Option<Importance> {
+        self.inner.importance(arms)
+    }
+
+    fn goals(&self) -> usize {
+        self.inner.goals()
+    }
+
+    fn probabilities(&self, view: &View<'_>) -> Probabilities {
+        let Some(borrowed) = Self::borrowed(view, view.segment()) else {
+            return self.inner.probabilities(view);
+        };
+        let posteriors: Vec<_> = view.arms().iter().map(|arm| borrowed.posteriors[arm.index()]).collect();
+        self.inner.probabilities(&view.believing(&posteriors))
+    }
+}
