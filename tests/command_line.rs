@@ -255,10 +255,13 @@ fn whatever_is_wrong_takes_one_line_and_status_2() {
     }
 
     let needs = |flags: &[&str]| refused(&[&["replay", &good][..], flags].concat());
-    assert_eq!(needs(&[]), good.clone() + ": --arm COL is needed to read a CSV file");
-    assert_eq!(needs(&["--arm", "mail"]), good.clone() + ": --reward COL is needed to read a CSV file");
+    assert_eq!(needs(&[]), good.clone() + ": --arm COL is needed to read CSV or JSON Lines");
+    assert_eq!(
+        needs(&["--arm", "mail"]),
+        good.clone() + ": --reward COL is needed to read CSV or JSON Lines"
+    );
     let neither = needs(&["--arm", "mail", "--reward", "paid"]);
-    assert_eq!(neither, good.clone() + ": --propensity COL or --uniform is needed to read a CSV file");
+    assert_eq!(neither, good.clone() + ": --propensity COL or --uniform is needed to read CSV or JSON Lines");
     let both = needs(&["--arm", "mail", "--reward", "paid", "--uniform", "--propensity", "p"]);
     assert!(both.contains("--uniform") && both.contains("--propensity"), "{both}");
 
@@ -332,7 +335,7 @@ fn a_journal_is_read_without_column_flags() {
     let text = journal();
     let read = Log::from_journal(JournalReader::new(text.as_bytes()).unwrap()).unwrap();
     assert_eq!((read.log.rounds().len(), read.pending, read.repeated, read.stray), (399, 1, 1, 1));
-    assert_eq!(read.log.rounds()[3].reward, Reward::FAILURE, "the first outcome counts");
+    assert_eq!(read.log.rounds().get(3).unwrap().reward, Reward::FAILURE, "the first outcome counts");
 
     let file = folder.file("journal.jsonl", &text);
     let document = json(&["replay", &file]);
@@ -359,7 +362,10 @@ fn a_journal_is_read_without_column_flags() {
 
     for flags in [["--arm", "channel"], ["--segment", "x"], ["--reward", "r"], ["--propensity", "p"]] {
         let line = refused(&["replay", &file, flags[0], flags[1]]);
-        assert_eq!(line, format!("{file}: a journal names its own columns, {} is for CSV", flags[0]));
+        assert_eq!(
+            line,
+            format!("{file}: a journal names its own columns, {} is for CSV and JSON Lines", flags[0])
+        );
     }
     let damaged = folder.file("damaged.jsonl", text.replacen("\"arm\":3", "\"arm\":9", 1));
     let line = refused(&["replay", &damaged]);

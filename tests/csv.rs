@@ -26,7 +26,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
 
 /// Names, not ids, so that two logs can be compared.
 fn told(log: &Log) -> Vec<(String, String, f64, f64)> {
-    let row = |round: &tactful::evaluation::Round| {
+    let row = |round: tactful::evaluation::Round| {
         let arm = log.arms().arm(round.arm).level("mail").to_owned();
         (arm, log.segments().segment(round.segment).to_string(), round.propensity, round.reward.value())
     };
@@ -94,7 +94,9 @@ fn spaces_around_the_names_of_columns_do_not_matter() {
     // The exact name goes first; without it two that are alike but for spaces are one too many.
     let rewards = |header: &str, column: &str| {
         let text = format!("{header}\na,0,1\n");
-        Columns::new("a", column).read(text.as_bytes(), "").map(|log| log.rounds()[0].reward.value())
+        Columns::new("a", column)
+            .read(text.as_bytes(), "")
+            .map(|log| log.rounds().get(0).unwrap().reward.value())
     };
     assert_eq!(
         [rewards("a,r,r ", "r").unwrap(), rewards("a,r,r ", "r ").unwrap()].map(f64::to_bits),
@@ -125,7 +127,7 @@ fn amounts_have_the_range_of_the_file() {
     assert_eq!(kind("5 5"), RewardKind::Real { minimum: 0.0, maximum: 5.0 });
     assert_eq!(kind("-5"), RewardKind::Real { minimum: -5.0, maximum: 0.0 });
     let log = Columns::new("arm", "r").read("arm,r\na, 2.5 \n".as_bytes(), "").unwrap();
-    assert_eq!(log.rounds()[0].reward, Reward::new(2.5));
+    assert_eq!(log.rounds().get(0).unwrap().reward, Reward::new(2.5));
 }
 
 #[test]

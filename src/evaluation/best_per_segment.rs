@@ -36,12 +36,12 @@ impl BestPerSegment {
         let cells = Cells::of(log);
         let mut inside = vec![vec![(0.0, 0.0); cells.len()]; FOLDS];
         // Over the least, no weight overflows.
-        let least = log.least_propensity();
-        for (number, round) in log.rounds().iter().enumerate() {
+        let (least, unit) = (log.least_propensity(), log.unit());
+        for (number, round) in log.plain().enumerate() {
             if let Some(cell) = cells.find(round.segment, round.arm) {
                 let weight = least / round.propensity;
                 let sums: &mut Weighed = &mut inside[fold(number)][cell];
-                sums.0 += weight * round.reward.value() / log.unit();
+                sums.0 += weight * round.reward / unit;
                 sums.1 += weight;
             }
         }

@@ -12,7 +12,8 @@ use crate::journal::{Entry, JournalError, JournalReader, LoggedStage, Torn};
 use crate::reward::{Baseline, Reward, RewardKind, RewardRule, StagedReward};
 use crate::time::Timestamp;
 
-use super::log::{Log, LogError, Round};
+use super::log::Log;
+use super::round::{LogError, Round};
 
 /// A log made of a journal, and what of the journal is not in it.
 #[derive(Clone, Debug)]

@@ -157,7 +157,7 @@ struct SampleRatio {
 /// How often each arm was sent.
 fn sent(log: &Log) -> Vec<usize> {
     let mut sent = vec![0; log.arms().len()];
-    log.rounds().iter().for_each(|round| sent[round.arm.index()] += 1);
+    log.plain().for_each(|round| sent[round.arm.index()] += 1);
     sent
 }
 
@@ -169,15 +169,21 @@ fn sample_ratio(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
 /// 1 over the number of eligible arms.
 fn allowed(log: &Log) -> Vec<(f64, f64)> {
     let mut whole = 0.0;
+    let mut of_sets = vec![0.0; log.sets()];
     let mut allowed = vec![(0.0, 0.0); log.arms().len()];
-    for round in log.rounds() {
-        match round.eligible.as_ref().filter(|set| !set.is_all()) {
-            None => whole += 1.0,
-            Some(set) => set.iter().for_each(|arm| {
-                allowed[arm.index()].0 += 1.0;
-                allowed[arm.index()].1 += 1.0 / set.len() as f64;
-            }),
+    for round in log.plain() {
+        of_sets[round.set as usize] += 1.0;
+    }
+    for (number, &rounds) in of_sets.iter().enumerate().filter(|&(_, &rounds)| rounds > 0.0) {
+        let set = log.set(number as u32);
+        if set.is_all() {
+            whole += rounds;
+            continue;
         }
+        set.iter().for_each(|arm| {
+            allowed[arm.index()].0 += rounds;
+            allowed[arm.index()].1 += rounds / set.len() as f64;
+        });
     }
     let arms = allowed.len() as f64;
     allowed.iter().map(|&(rounds, share)| (rounds + whole, share + whole / arms)).collect()
@@ -209,7 +215,7 @@ fn by_weights(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
     let arms = sent.len();
     let (mut sums, mut variances): (Vec<f64>, Vec<f64>) = (vec![0.0; arms], vec![0.0; arms]);
     let mut of_segment = vec![0.0; log.segments().len()];
-    for round in log.rounds() {
+    for round in log.plain() {
         let (arm, weight) = (round.arm.index(), 1.0 / round.propensity);
         sums[arm] += weight;
         variances[arm] += weight * (weight - 1.0);

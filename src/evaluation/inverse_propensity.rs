@@ -27,7 +27,7 @@ pub fn inverse_propensity(log: &Log, target: &dyn TargetPolicy) -> Result<Estima
     if weights.is_empty() {
         return Err(EstimateError::NoRounds);
     }
-    let values = || weights.iter().zip(log.rounds()).map(|(weight, round)| weight * round.reward.value());
+    let values = || weights.iter().zip(log.plain()).map(|(weight, round)| weight * round.reward);
     let unit = binade(values().map(f64::abs).fold(0.0, f64::max));
     let (mut weighed, mut alike) = (Weighted::default(), Weighted::default());
     for (&weight, value) in weights.iter().zip(values()) {
@@ -53,8 +53,9 @@ pub fn inverse_propensity(log: &Log, target: &dyn TargetPolicy) -> Result<Estima
 pub fn self_normalised(log: &Log, target: &dyn TargetPolicy) -> Result<Estimate, EstimateError> {
     let (weights, outside_support) = weigh(log, target)?;
     let mut sums = Weighted::default();
-    for (&weight, round) in weights.iter().zip(log.rounds()) {
-        sums.add(weight, round.reward.value() / log.unit());
+    let unit = log.unit();
+    for (&weight, round) in weights.iter().zip(log.plain()) {
+        sums.add(weight, round.reward / unit);
     }
     Estimate::ratio(&sums, log.unit(), weights.len(), outside_support)
 }
@@ -80,30 +81,29 @@ pub fn self_normalised_arms_watched(
     let mut support = Support::new(log);
     // What counts for an arm because it was sent, and what counts for every arm that a set leaves out.
     let mut of_arm = vec![Weighted::default(); log.arms().len()];
-    let mut of_set: Vec<Weighted> = Vec::new();
+    let mut of_set = vec![Weighted::default(); log.sets()];
     // Rounds by segment and set, where the segment does not show the whole set.
-    let mut not_shown: HashMap<(SegmentId, usize), usize> = HashMap::new();
-    for (number, round) in log.rounds().iter().enumerate() {
+    let mut not_shown: HashMap<(SegmentId, u32), usize> = HashMap::new();
+    for (number, round) in log.plain().enumerate() {
         if number % PACE == 0 {
             watch(0.5 * number as f64 / rounds as f64);
         }
-        let offer = support.offer(round);
-        if !log.is_uniform() && !offer.is_shown {
-            *not_shown.entry((round.segment, offer.set)).or_default() += 1;
+        if !log.is_uniform() && !support.is_shown(round.segment, round.set) {
+            *not_shown.entry((round.segment, round.set)).or_default() += 1;
         }
-        let reward = round.reward.value() / log.unit();
+        let reward = round.reward / log.unit();
         of_arm[round.arm.index()].add(1.0 / round.propensity, reward);
-        if let Some(eligible) = &round.eligible {
+        if round.set > 0 {
             // As `Fixed` has it: where its arm is not allowed, all that are allowed alike.
-            of_set.resize(of_set.len().max(offer.set + 1), Weighted::default());
-            of_set[offer.set].add(1.0 / eligible.len() as f64 / round.propensity, reward);
+            let eligible = log.set(round.set).len() as f64;
+            of_set[round.set as usize].add(1.0 / eligible / round.propensity, reward);
         }
     }
 
     let all = (0..log.arms().len() as u32).map(ArmId::new);
     let mut steps = 0;
-    for (number, sums) in of_set.iter().enumerate() {
-        let set = support.set(number);
+    for (number, sums) in of_set.iter().enumerate().skip(1) {
+        let set = log.set(number as u32);
         all.clone().filter(|&arm| !set.contains(arm)).for_each(|arm| of_arm[arm.index()].merge(sums));
         steps += log.arms().len();
         if steps >= PACE {
@@ -115,7 +115,7 @@ pub fn self_normalised_arms_watched(
     // A fixed arm is outside unless it is in the set and shown, or the whole set is shown.
     let mut outside_support = vec![not_shown.values().sum::<usize>(); log.arms().len()];
     for (&(segment, set), rounds) in &not_shown {
-        shown_of(log, segment, support.set(set)).for_each(|arm| outside_support[arm.index()] -= rounds);
+        shown_of(log, segment, log.set(set)).for_each(|arm| outside_support[arm.index()] -= rounds);
     }
     let estimate = |(sums, outside)| Estimate::ratio(sums, log.unit(), rounds, outside);
     of_arm.iter().zip(outside_support).map(estimate).collect()
@@ -129,10 +129,10 @@ fn weigh(log: &Log, target: &dyn TargetPolicy) -> Result<(Vec<f64>, usize), Esti
     let mut support = Support::new(log);
     let mut outside_support = 0;
     let mut weights = Vec::with_capacity(log.rounds().len());
-    for (number, round) in log.rounds().iter().enumerate() {
+    for (number, round) in log.plain().enumerate() {
         // A uniform log could have shown every eligible arm, whatever it happened to show.
-        let is_shown = log.is_uniform() || support.offer(round).is_shown;
-        let eligible = log.eligible(round);
+        let is_shown = log.is_uniform() || support.is_shown(round.segment, round.set);
+        let eligible = log.set(round.set);
         let occasion = Occasion { round: number, segment: round.segment, eligible, is_shown };
         let probability = target.probability(&occasion, round.arm);
         if !(0.0..=1.0).contains(&probability) {

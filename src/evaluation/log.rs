@@ -1,156 +1,79 @@
-//! The log: rounds that are known to be possible before anything is computed from them.
+//! The log: rounds that are known to be possible before anything is computed from them, in columns.
 
 use std::collections::HashMap;
-use std::error::Error;
-use std::fmt;
 use std::ops::Range;
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
-use crate::reward::{Reward, RewardKind, RewardKindError, RewardValueError};
+use crate::reward::{Reward, RewardKind};
 use crate::segment::{SegmentId, Segments};
 
+use super::columns::{Codes, Numbers};
+use super::round::{LogError, Round, RoundError};
+use super::rounds::Rounds;
+use super::shown::{Seen, Shown};
 use super::weighted::binade;
 
-/// One decision of the past with its outcome.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Round {
-    /// The customer's segment.
-    pub segment: SegmentId,
-    /// The arm that was sent.
-    pub arm: ArmId,
-    /// The probability with which that arm was drawn, in (0, 1].
-    pub propensity: f64,
-    /// What came of it.
-    pub reward: Reward,
-    /// The arms that could have been drawn; `None` where that is all of them.
-    pub eligible: Option<Eligibility>,
-}
-
 /// Rounds over named arms and segments, in the order in which they happened, each checked.
+///
+/// Held in columns as narrow as their numbers allow: a round of 16 arms in 8 segments with a binary reward and one of a
+/// few propensities takes 4 bytes, one with a propensity of its own 11.
 #[derive(Clone, Debug)]
 pub struct Log {
     arms: ArmSpace,
     segments: Segments,
     reward: RewardKind,
-    /// All arms, for the rounds that name no set.
-    everything: Eligibility,
-    rounds: Vec<Round>,
-    /// The arms each segment shows, ascending within their range.
-    shown: Vec<ArmId>,
-    ranges: HashMap<SegmentId, Range<usize>>,
+    columns: Columns,
+    /// The sets that rounds name, by number; the first is all arms, for the rounds that name none.
+    sets: Vec<Eligibility>,
+    shown: Shown,
     least_propensity: f64,
     uniform: bool,
     has_propensities: bool,
     observational: bool,
 }
 
-/// What makes a round impossible.
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum RoundError {
-    /// There is no such segment.
-    UnknownSegment {
-        /// The segment.
-        segment: SegmentId,
-        /// How many there are.
-        segments: usize,
-    },
-    /// There is no such arm.
-    UnknownArm {
-        /// The arm.
-        arm: ArmId,
-        /// How many there are.
-        arms: usize,
-    },
-    /// The propensity is not in (0, 1].
-    Propensity {
-        /// The propensity.
-        propensity: f64,
-    },
-    /// The reward is not of the declared kind.
-    Reward(RewardValueError),
-    /// The set of eligible arms belongs to another arm space.
-    ForeignEligibility {
-        /// Fingerprint of the set's arm space.
-        eligibility: u64,
-        /// Fingerprint of the log's.
-        arms: u64,
-    },
-    /// The arm that was sent is not among those that could be.
-    NotEligible {
-        /// The arm.
-        arm: ArmId,
-    },
-    /// The log was declared uniform, but the propensity is not one over the number of eligible arms.
-    NotUniform {
-        /// The propensity.
-        propensity: f64,
-        /// How many arms were eligible.
-        eligible: usize,
-    },
+/// The rounds, column by column.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Columns {
+    pub(super) segments: Codes,
+    pub(super) arms: Codes,
+    /// The number of the set of eligible arms; 0 where none is named.
+    pub(super) sets: Codes,
+    pub(super) propensities: Numbers,
+    pub(super) rewards: Numbers,
 }
 
-impl fmt::Display for RoundError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::UnknownSegment { segment, segments } => {
-                write!(f, "no segment {segment}; there are {segments}")
-            }
-            Self::UnknownArm { arm, arms } => write!(f, "no arm {arm}; there are {arms}"),
-            Self::Propensity { propensity } => {
-                write!(f, "propensity {propensity} is not above 0 and at most 1")
-            }
-            Self::Reward(error) => error.fmt(f),
-            Self::ForeignEligibility { eligibility, arms } => {
-                write!(f, "the set belongs to the arm space {eligibility:016x}, the log has {arms:016x}")
-            }
-            Self::NotEligible { arm } => write!(f, "arm {arm} was sent but was not eligible"),
-            Self::NotUniform { propensity, eligible } => {
-                write!(f, "propensity {propensity} is not uniform over {eligible} eligible arms")
-            }
-        }
-    }
+/// A round by numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Plain {
+    pub(super) segment: SegmentId,
+    pub(super) arm: ArmId,
+    /// The number of the set, for [`Log::set`].
+    pub(super) set: u32,
+    pub(super) propensity: f64,
+    pub(super) reward: f64,
 }
 
-impl Error for RoundError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Reward(error) => Some(error),
-            _ => None,
-        }
-    }
+/// Consecutive rounds, unpacked.
+#[derive(Debug, Default)]
+pub(super) struct Chunk {
+    pub(super) segments: Vec<SegmentId>,
+    pub(super) arms: Vec<ArmId>,
+    /// The numbers of the sets, for [`Log::set`].
+    pub(super) sets: Vec<u32>,
+    pub(super) propensities: Vec<f64>,
+    pub(super) rewards: Vec<f64>,
 }
 
-/// Why rounds do not make a [`Log`].
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum LogError {
-    /// The range of rewards is none.
-    RewardKind(RewardKindError),
-    /// A round is impossible.
-    Round {
-        /// Its number, from 0.
-        round: usize,
-        /// What is wrong with it.
-        error: RoundError,
-    },
-}
-
-impl fmt::Display for LogError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RewardKind(error) => error.fmt(f),
-            Self::Round { round, error } => write!(f, "round {round}: {error}"),
-        }
-    }
-}
-
-impl Error for LogError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::RewardKind(error) => Some(error),
-            Self::Round { error, .. } => Some(error),
-        }
+impl Chunk {
+    pub(super) fn plain(&self) -> impl Iterator<Item = Plain> + '_ {
+        (0..self.arms.len()).map(|offset| Plain {
+            segment: self.segments[offset],
+            arm: self.arms[offset],
+            set: self.sets[offset],
+            propensity: self.propensities[offset],
+            reward: self.rewards[offset],
+        })
     }
 }
 
@@ -167,25 +90,62 @@ impl Log {
         rounds: impl IntoIterator<Item = Round>,
     ) -> Result<Self, LogError> {
         reward.validate().map_err(LogError::RewardKind)?;
-        let mut log = Self {
-            everything: arms.all(),
+        let mut sets = Sets::new(arms.all());
+        let mut columns = Columns::default();
+        for (number, round) in rounds.into_iter().enumerate() {
+            check(&arms, &segments, reward, &round)
+                .map_err(|error| LogError::Round { round: number, error })?;
+            columns.segments.push(round.segment.index() as u32);
+            columns.arms.push(round.arm.index() as u32);
+            columns.sets.push(round.eligible.map_or(0, |set| sets.number(set)));
+            columns.propensities.push(round.propensity);
+            columns.rewards.push(round.reward.value());
+        }
+        Ok(Self::assembled(arms, segments, reward, columns, sets.sets))
+    }
+
+    /// A log of columns whose rounds were checked where line and column of the file are known; the first set is all arms.
+    pub(super) fn from_columns(
+        arms: ArmSpace,
+        segments: Segments,
+        reward: RewardKind,
+        columns: Columns,
+        sets: Vec<Eligibility>,
+    ) -> Result<Self, LogError> {
+        reward.validate().map_err(LogError::RewardKind)?;
+        Ok(Self::assembled(arms, segments, reward, columns, sets))
+    }
+
+    fn assembled(
+        arms: ArmSpace,
+        segments: Segments,
+        reward: RewardKind,
+        columns: Columns,
+        sets: Vec<Eligibility>,
+    ) -> Self {
+        let mut seen = Seen::new(segments.len(), arms.len());
+        let mut places = Vec::new();
+        for rounds in ranges(columns.arms.len()) {
+            places.clear();
+            columns.segments.each(rounds.clone(), |segment| places.push(segment));
+            let mut places = places.iter();
+            columns.arms.each(rounds, |arm| {
+                places.next().into_iter().for_each(|&segment| seen.add(segment, arm));
+            });
+        }
+        let least_propensity = columns.propensities.values().iter().copied().fold(1.0, f64::min);
+        Self {
             arms,
             segments,
             reward,
-            rounds: rounds.into_iter().collect(),
-            shown: Vec::new(),
-            ranges: HashMap::new(),
-            least_propensity: 1.0,
+            columns,
+            sets,
+            shown: seen.shown(),
+            least_propensity,
             uniform: false,
             has_propensities: true,
             observational: false,
-        };
-        for (number, round) in log.rounds.iter().enumerate() {
-            log.check(round).map_err(|error| LogError::Round { round: number, error })?;
         }
-        log.least_propensity = log.rounds.iter().map(|round| round.propensity).fold(1.0, f64::min);
-        log.index();
-        Ok(log)
     }
 
     /// Declares that in every round each eligible arm was as likely as any other, so that an arm which a segment
@@ -196,14 +156,16 @@ impl Log {
     /// [`LogError`] with the first round whose propensity is not, to one part in a million, one over the number
     /// of its eligible arms.
     pub fn declare_uniform(mut self) -> Result<Self, LogError> {
-        for (number, round) in self.rounds.iter().enumerate() {
-            let (propensity, eligible) = (round.propensity, self.eligible(round).len());
-            // Logs carry decimal fractions of finitely many digits.
-            if (propensity * eligible as f64 - 1.0).abs() > 1e-6 {
-                return Err(LogError::Round {
-                    round: number,
-                    error: RoundError::NotUniform { propensity, eligible },
-                });
+        let mut chunk = Chunk::default();
+        for rounds in ranges(self.columns.arms.len()) {
+            self.unpack(rounds.clone(), &mut chunk);
+            for ((round, &propensity), &set) in rounds.zip(&chunk.propensities).zip(&chunk.sets) {
+                let eligible = self.set(set).len();
+                // Logs carry decimal fractions of finitely many digits.
+                if (propensity * eligible as f64 - 1.0).abs() > 1e-6 {
+                    let error = RoundError::NotUniform { propensity, eligible };
+                    return Err(LogError::Round { round, error });
+                }
             }
         }
         self.uniform = true;
@@ -260,8 +222,8 @@ impl Log {
 
     /// The rounds, in order.
     #[must_use]
-    pub fn rounds(&self) -> &[Round] {
-        &self.rounds
+    pub fn rounds(&self) -> Rounds<'_> {
+        Rounds::new(self)
     }
 
     /// Whether the log was [declared uniform](Log::declare_uniform).
@@ -273,13 +235,13 @@ impl Log {
     /// The arms that could have been drawn in a round of this log.
     #[must_use]
     pub fn eligible<'a>(&'a self, round: &'a Round) -> &'a Eligibility {
-        round.eligible.as_ref().unwrap_or(&self.everything)
+        round.eligible.as_ref().unwrap_or(&self.sets[0])
     }
 
     /// The arms that rounds of this segment show, ascending.
     #[must_use]
     pub fn shown(&self, segment: SegmentId) -> &[ArmId] {
-        self.ranges.get(&segment).map_or(&[], |range| &self.shown[range.clone()])
+        self.shown.of(segment)
     }
 
     /// A power of two near the largest reward, to compute with rewards whose squares are finite and not 0.
@@ -290,9 +252,7 @@ impl Log {
 
     /// Each segment with each arm that it shows.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (SegmentId, ArmId)> + '_ {
-        let of = |(&segment, range): (&SegmentId, &Range<usize>)| (segment, range.clone());
-        let ranges = self.ranges.iter().map(of);
-        ranges.flat_map(|(segment, range)| self.shown[range].iter().map(move |&arm| (segment, arm)))
+        self.shown.pairs()
     }
 
     /// The least propensity of all rounds, in (0, 1]; 1 where there are none.
@@ -304,43 +264,117 @@ impl Log {
     /// The mean reward of the policy that wrote the log; `None` without rounds.
     #[must_use]
     pub fn mean_reward(&self) -> Option<f64> {
-        let sum: f64 = self.rounds.iter().map(|round| round.reward.value()).sum();
-        (!self.rounds.is_empty()).then(|| sum / self.rounds.len() as f64)
+        let (rounds, mut sum) = (self.columns.rewards.len(), 0.0);
+        self.columns.rewards.each(0..rounds, |reward| sum += reward);
+        (rounds > 0).then(|| sum / rounds as f64)
     }
 
-    fn check(&self, round: &Round) -> Result<(), RoundError> {
-        let Round { segment, arm, propensity, reward, ref eligible } = *round;
-        if segment.index() >= self.segments.len() {
-            return Err(RoundError::UnknownSegment { segment, segments: self.segments.len() });
-        }
-        if arm.index() >= self.arms.len() {
-            return Err(RoundError::UnknownArm { arm, arms: self.arms.len() });
-        }
-        if !(propensity > 0.0 && propensity <= 1.0) {
-            return Err(RoundError::Propensity { propensity });
-        }
-        self.reward.quantity(reward).map_err(RoundError::Reward)?;
-        if let Some(eligible) = eligible {
-            let (theirs, ours) = (eligible.space(), self.arms.fingerprint());
-            if theirs != ours {
-                return Err(RoundError::ForeignEligibility { eligibility: theirs, arms: ours });
-            }
-            if !eligible.contains(arm) {
-                return Err(RoundError::NotEligible { arm });
-            }
-        }
-        Ok(())
+    /// A set of eligible arms, by its number; 0 is all arms.
+    pub(super) fn set(&self, number: u32) -> &Eligibility {
+        &self.sets[number as usize]
     }
 
-    /// Notes which arms each segment shows: pairs, not a table, since both numbers may be in the millions.
-    fn index(&mut self) {
-        let mut pairs: Vec<(SegmentId, ArmId)> =
-            self.rounds.iter().map(|round| (round.segment, round.arm)).collect();
-        pairs.sort_unstable();
-        pairs.dedup();
-        for (position, &(segment, arm)) in pairs.iter().enumerate() {
-            self.ranges.entry(segment).or_insert(position..position).end = position + 1;
-            self.shown.push(arm);
+    /// How many sets there are, that of all arms included.
+    pub(super) fn sets(&self) -> usize {
+        self.sets.len()
+    }
+
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
+    /// Unpacks consecutive rounds.
+    pub(super) fn unpack(&self, rounds: Range<usize>, chunk: &mut Chunk) {
+        let Chunk { segments, arms, sets, propensities, rewards } = chunk;
+        segments.clear();
+        arms.clear();
+        sets.clear();
+        propensities.clear();
+        rewards.clear();
+        self.columns.segments.each(rounds.clone(), |segment| segments.push(SegmentId::new(segment)));
+        self.columns.arms.each(rounds.clone(), |arm| arms.push(ArmId::new(arm)));
+        self.columns.sets.each(rounds.clone(), |set| sets.push(set));
+        self.columns.propensities.each(rounds.clone(), |propensity| propensities.push(propensity));
+        self.columns.rewards.each(rounds, |reward| rewards.push(reward));
+    }
+
+    /// All rounds in order, without a look at their sets.
+    pub(super) fn plain(&self) -> impl Iterator<Item = Plain> + '_ {
+        (0..self.columns.arms.len()).map(|number| Plain {
+            segment: SegmentId::new(self.columns.segments.get(number)),
+            arm: ArmId::new(self.columns.arms.get(number)),
+            set: self.columns.sets.get(number),
+            propensity: self.columns.propensities.get(number),
+            reward: self.columns.rewards.get(number),
+        })
+    }
+
+    /// A round, which there is.
+    pub(super) fn at(&self, number: usize) -> Round {
+        let set = self.columns.sets.get(number);
+        Round {
+            segment: SegmentId::new(self.columns.segments.get(number)),
+            arm: ArmId::new(self.columns.arms.get(number)),
+            propensity: self.columns.propensities.get(number),
+            reward: Reward::new(self.columns.rewards.get(number)),
+            eligible: (set > 0).then(|| self.set(set).clone()),
         }
     }
+}
+
+/// Rounds unpacked at a time: few enough for every column to stay in the nearest cache.
+pub(super) const CHUNK: usize = 512;
+
+/// All rounds, a chunk at a time.
+pub(super) fn ranges(rounds: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..rounds).step_by(CHUNK).map(move |first| first..rounds.min(first + CHUNK))
+}
+
+/// The different sets of a log, numbered as they appear.
+struct Sets {
+    sets: Vec<Eligibility>,
+    /// By digest; more than one only where digests collide.
+    numbers: HashMap<u64, Vec<u32>>,
+}
+
+impl Sets {
+    fn new(everything: Eligibility) -> Self {
+        Self { sets: vec![everything], numbers: HashMap::new() }
+    }
+
+    /// A set that names all arms keeps a number of its own, so that the round comes back as it was given.
+    fn number(&mut self, set: Eligibility) -> u32 {
+        let alike = self.numbers.entry(set.digest()).or_default();
+        let known = alike.iter().copied().find(|&number| self.sets[number as usize] == set);
+        known.unwrap_or_else(|| {
+            let number = self.sets.len() as u32;
+            alike.push(number);
+            self.sets.push(set);
+            number
+        })
+    }
+}
+
+fn check(arms: &ArmSpace, segments: &Segments, kind: RewardKind, round: &Round) -> Result<(), RoundError> {
+    let Round { segment, arm, propensity, reward, ref eligible } = *round;
+    if segment.index() >= segments.len() {
+        return Err(RoundError::UnknownSegment { segment, segments: segments.len() });
+    }
+    if arm.index() >= arms.len() {
+        return Err(RoundError::UnknownArm { arm, arms: arms.len() });
+    }
+    if !(propensity > 0.0 && propensity <= 1.0) {
+        return Err(RoundError::Propensity { propensity });
+    }
+    kind.quantity(reward).map_err(RoundError::Reward)?;
+    if let Some(eligible) = eligible {
+        let (theirs, ours) = (eligible.space(), arms.fingerprint());
+        if theirs != ours {
+            return Err(RoundError::ForeignEligibility { eligibility: theirs, arms: ours });
+        }
+        if !eligible.contains(arm) {
+            return Err(RoundError::NotEligible { arm });
+        }
+    }
+    Ok(())
 }

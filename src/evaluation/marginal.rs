@@ -6,7 +6,7 @@ use crate::segment::SegmentId;
 
 use super::arm_groups::ArmGroups;
 use super::cells::Cells;
-use super::log::{Log, Round};
+use super::log::{Log, Plain};
 use super::target::{Occasion, TargetPolicy};
 
 /// The weight w(e) = π(e) / b(e) of a round's group of arms, e.
@@ -34,8 +34,8 @@ impl Marginal {
             return Self::Shown(shown);
         }
         let mut means: HashMap<(SegmentId, usize), (f64, f64)> = HashMap::new();
-        for (number, round) in log.rounds().iter().enumerate() {
-            let weight = target.probability(&Occasion::of(log, number, round), round.arm) / round.propensity;
+        for (number, round) in log.plain().enumerate() {
+            let weight = target.probability(&Occasion::of(log, number, &round), round.arm) / round.propensity;
             let Some(group) = groups.group(round.arm) else { continue };
             let sums = means.entry((round.segment, group)).or_default();
             sums.0 += weight;
@@ -48,14 +48,14 @@ impl Marginal {
     pub(super) fn weight(
         &self,
         log: &Log,
-        round: &Round,
+        round: &Plain,
         groups: &ArmGroups,
         probability: impl FnOnce(usize) -> f64,
     ) -> f64 {
         let Some(group) = groups.group(round.arm) else { return f64::NAN };
         match self {
             Self::Counted => {
-                let eligible = log.eligible(round);
+                let eligible = log.set(round.set);
                 let among = groups.members(group).iter().filter(|&&arm| eligible.contains(arm)).count();
                 probability(group) * eligible.len() as f64 / among as f64
             }
@@ -85,8 +85,8 @@ fn shown(log: &Log, groups: &ArmGroups) -> Option<HashMap<(SegmentId, usize), f6
 pub(super) fn policy(log: &Log) -> Option<(Cells, Vec<f64>)> {
     let cells = Cells::of(log);
     let mut propensities = vec![f64::NAN; cells.len()];
-    for round in log.rounds() {
-        if round.eligible.as_ref().is_some_and(|eligible| !eligible.is_all()) {
+    for round in log.plain() {
+        if !log.set(round.set).is_all() {
             return None;
         }
         let propensity = &mut propensities[cells.find(round.segment, round.arm)?];

@@ -45,6 +45,7 @@
 mod arm_groups;
 mod best_per_segment;
 mod cells;
+mod columns;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod estimate;
@@ -58,8 +59,12 @@ mod model;
 mod question;
 mod rejection;
 mod replay;
+mod round;
 mod round_table;
+mod rounds;
 mod roundwise;
+mod shared;
+mod shown;
 mod support;
 mod target;
 mod weighted;
@@ -74,12 +79,14 @@ pub use honesty::{Warning, warnings};
 pub use inverse_propensity::{
     inverse_propensity, self_normalised, self_normalised_arms, self_normalised_arms_watched,
 };
-pub use log::{Log, LogError, Round, RoundError};
+pub use log::Log;
 pub use model::{AdditiveModel, FOLDS, PooledModel, RewardModel, fold};
 pub use question::Question;
 pub use rejection::{Rejection, RejectionError};
 pub use replay::{ReplayError, replay, replay_watched};
+pub use round::{LogError, Round, RoundError};
 pub use round_table::{RoundProbabilities, RoundRewards, RoundTableError};
+pub use rounds::{Rounds, RoundsIter};
 pub use roundwise::{
     Answer, Difference, Estimator, Evaluable, Evaluation, Evaluator, Interval, UnknownEstimator,
 };

@@ -2,12 +2,13 @@
 
 use super::arm_groups::ArmGroups;
 use super::estimate::EstimateError;
-use super::log::{Log, Round};
+use super::log::{Chunk, Log, ranges};
 use super::marginal::Marginal;
-use super::model::{FOLDS, RewardModel};
+use super::model::RewardModel;
 use super::roundwise::Estimator;
-use super::roundwise::facts::{CHUNK, Facts, Source, Survey, Wanted, WeightSums};
+use super::roundwise::facts::{Facts, Source, Survey, Wanted, WeightSums};
 use super::roundwise::sealed;
+use super::shared::Shared;
 use super::support::Support;
 use super::target::{Occasion, TargetPolicy};
 
@@ -82,24 +83,6 @@ impl<'a> Question<'a> {
         self.clusters = Some((clusters, clusters.iter().max().map_or(0, |&last| last as usize + 1)));
         Ok(self)
     }
-
-    /// Whether the log shows every arm that the round allows in its segment; known by segment where that is all arms.
-    fn shows_all(&self, known: &mut [Option<bool>], round: &'a Round, support: &mut Support<'a>) -> bool {
-        if round.eligible.is_some() {
-            return support.offer(round).is_shown;
-        }
-        let shown = || self.log.shown(round.segment).len() == self.log.arms().len();
-        *known[round.segment.index()].get_or_insert_with(shown)
-    }
-
-    /// The target's probability of what was sent.
-    fn probability(&self, number: usize, round: &Round) -> Result<f64, EstimateError> {
-        let probability = self.target.probability(&Occasion::of(self.log, number, round), round.arm);
-        match (0.0..=1.0).contains(&probability) {
-            true => Ok(probability),
-            false => Err(EstimateError::Probability { round: number, probability }),
-        }
-    }
 }
 
 impl sealed::Evaluable for Question<'_> {
@@ -111,49 +94,68 @@ impl sealed::Evaluable for Question<'_> {
 
 impl Source for Question<'_> {
     fn survey(&self) -> Result<Survey, EstimateError> {
-        let mut support = Support::new(self.log);
-        let mut shows_all = vec![None; self.log.segments().len()];
-        let (mut weights, mut outside_support) = (WeightSums::default(), 0);
-        for (number, round) in self.log.rounds().iter().enumerate() {
-            weights.add(self.probability(number, round)? / round.propensity);
+        let log = self.log;
+        let mut support = Support::new(log);
+        let mut shared = Shared::new(log, self.target, 0);
+        let (mut sums, mut outside_support) = (WeightSums::default(), 0);
+        let (mut chunk, mut weights) = (Chunk::default(), Vec::new());
+        for rounds in ranges(log.rounds().len()) {
+            log.unpack(rounds.clone(), &mut chunk);
+            weights.clear();
+            shared.probabilities(rounds.start, &chunk, &mut weights);
+            if let Some(offset) = weights.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
+                let (round, probability) = (rounds.start + offset, weights[offset]);
+                return Err(EstimateError::Probability { round, probability });
+            }
+            weights
+                .iter_mut()
+                .zip(&chunk.propensities)
+                .for_each(|(weight, propensity)| *weight /= propensity);
+            sums.add(&weights);
             // A uniform log could have shown every eligible arm, whatever it happened to show.
-            if self.log.is_uniform() || self.shows_all(&mut shows_all, round, &mut support) {
+            if log.is_uniform() {
                 continue;
             }
-            let occasion = Occasion { is_shown: false, ..Occasion::of(self.log, number, round) };
-            outside_support +=
-                usize::from(!self.target.is_supported(&occasion, self.log.shown(round.segment)));
+            for ((round, &segment), &set) in rounds.zip(&chunk.segments).zip(&chunk.sets) {
+                if !support.is_shown(segment, set) {
+                    let occasion = Occasion { is_shown: false, ..Occasion::at(log, round, segment, set) };
+                    outside_support += usize::from(!shared.is_supported(&occasion));
+                }
+            }
         }
-        if self.log.has_propensities() {
-            Ok(weights.survey(outside_support))
+        if log.has_propensities() {
+            Ok(sums.survey(outside_support))
         } else {
-            Ok(Survey { rounds: self.log.rounds().len(), outside_support, ..Survey::default() })
+            Ok(Survey { rounds: log.rounds().len(), outside_support, ..Survey::default() })
         }
     }
 
     fn each(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<(), EstimateError> {
-        let mut columns: [Vec<f64>; 5] = Default::default();
-        let mut seen = Seen::new(self);
-        let unit = self.log.unit();
-        let rounds = self.log.rounds();
-        for (chunk, some) in rounds.chunks(CHUNK).enumerate() {
-            let first = chunk * CHUNK;
+        let log = self.log;
+        let unit = log.unit();
+        let groups = self.groups.as_ref().filter(|_| wanted.marginal);
+        let mut shared = Shared::new(log, self.target, groups.map_or(0, |(groups, _)| groups.len()));
+        let mut chunk = Chunk::default();
+        let mut columns: [Vec<f64>; 4] = Default::default();
+        for rounds in ranges(log.rounds().len()) {
+            let first = rounds.start;
+            log.unpack(rounds, &mut chunk);
             columns.iter_mut().for_each(Vec::clear);
-            let [weights, rewards, predicted, expected, marginal] = &mut columns;
-            for (number, round) in (first..).zip(some) {
-                let occasion = Occasion::of(self.log, number, round);
-                weights.push(self.target.probability(&occasion, round.arm) / round.propensity);
-                rewards.push(round.reward.value() / unit);
-                if let Some(model) = self.model.filter(|_| wanted.model) {
-                    predicted.push(model.reward(&occasion, round.arm) / unit);
-                    expected.push(seen.expected(&occasion, model) / unit);
-                }
-                if let Some((groups, of)) = self.groups.as_ref().filter(|_| wanted.marginal) {
-                    let probability = |group| seen.of_group(&occasion, groups, group);
-                    marginal.push(of.weight(self.log, round, groups, probability));
+            let [weight, predicted, expected, marginal] = &mut columns;
+            shared.probabilities(first, &chunk, weight);
+            weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
+            if let Some(model) = self.model.filter(|_| wanted.model) {
+                shared.predictions(first, &chunk, model, unit, predicted, expected);
+            }
+            if let Some((groups, of)) = groups {
+                for (offset, round) in chunk.plain().enumerate() {
+                    let occasion = Occasion::of(log, first + offset, &round);
+                    let probability = |group| shared.of_group(&occasion, groups, group);
+                    marginal.push(of.weight(log, &round, groups, probability));
                 }
             }
-            visit(Facts { first, weight: weights, reward: rewards, predicted, expected, marginal });
+            chunk.rewards.iter_mut().for_each(|reward| *reward /= unit);
+            visit(Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal });
         }
         Ok(())
     }
@@ -182,70 +184,5 @@ impl Source for Question<'_> {
 
     fn clusters(&self) -> Option<(&[u32], usize)> {
         self.clusters
-    }
-}
-
-/// Sums over arms that were made before, where the next round needs the same.
-struct Seen<'a> {
-    question: &'a Question<'a>,
-    /// `[segment][variant of the target][variant of the model]`, NaN where not made yet; empty where that is too many.
-    expected: Vec<f64>,
-    /// `[segment][variant of the target][group]`, likewise.
-    of_groups: Vec<f64>,
-}
-
-impl<'a> Seen<'a> {
-    /// The most sums that are kept.
-    const LARGEST: usize = 1 << 21;
-
-    fn new(question: &'a Question<'a>) -> Self {
-        let segments = question.log.segments().len() * FOLDS;
-        let groups = question.groups.as_ref().map_or(0, |(groups, _)| groups.len());
-        let room =
-            |entries: usize| if entries <= Self::LARGEST { vec![f64::NAN; entries] } else { Vec::new() };
-        Self { question, expected: room(segments * FOLDS), of_groups: room(segments.saturating_mul(groups)) }
-    }
-
-    /// Σ π(a) q̂(a) over the eligible arms.
-    fn expected(&mut self, occasion: &Occasion<'_>, model: &dyn RewardModel) -> f64 {
-        let target = self.question.target;
-        let sum = || {
-            let arms = occasion.eligible.iter().map(|arm| (arm, target.probability(occasion, arm)));
-            // An arm that is never sent may have a prediction that is no number.
-            let sent = arms.filter(|&(_, probability)| probability > 0.0);
-            sent.map(|(arm, probability)| probability * model.reward(occasion, arm)).sum()
-        };
-        let place = self.place(occasion).zip(model.variant(occasion.round).filter(|&of| of < FOLDS));
-        kept(&mut self.expected, place.map(|(row, variant)| row * FOLDS + variant), sum)
-    }
-
-    /// Σ π(a) over the eligible arms of a group.
-    fn of_group(&mut self, occasion: &Occasion<'_>, groups: &ArmGroups, group: usize) -> f64 {
-        let target = self.question.target;
-        let sum = || {
-            let members = groups.members(group).iter().filter(|&&arm| occasion.eligible.contains(arm));
-            members.map(|&arm| target.probability(occasion, arm)).sum()
-        };
-        let place = self.place(occasion).map(|row| row * groups.len() + group);
-        kept(&mut self.of_groups, place, sum)
-    }
-
-    /// The row of a segment and a variant of the target; none where the round has sums of its own.
-    fn place(&self, occasion: &Occasion<'_>) -> Option<usize> {
-        let variant = self.question.target.variant(occasion.round).filter(|&variant| variant < FOLDS)?;
-        occasion.eligible.is_all().then_some(occasion.segment.index() * FOLDS + variant)
-    }
-}
-
-/// The sum kept at this place, made if it is not there.
-fn kept(sums: &mut [f64], place: Option<usize>, make: impl FnOnce() -> f64) -> f64 {
-    match place.and_then(|place| sums.get_mut(place)) {
-        Some(sum) => {
-            if sum.is_nan() {
-                *sum = make();
-            }
-            *sum
-        }
-        None => make(),
     }
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 use crate::arm::ArmId;
 use crate::bandit::{Bandit, RewardError, SelectError};
 use crate::plan::Plan;
-use crate::reward::RewardKind;
+use crate::reward::{Reward, RewardKind};
 
 use super::estimate::{Estimate, EstimateError};
 use super::log::Log;
@@ -130,12 +130,12 @@ pub fn replay_watched<R: Rng + ?Sized>(
     let mut kept = Weighted::default();
     let mut support = Support::new(log);
     let mut outside_support = 0;
-    for (number, round) in log.rounds().iter().enumerate() {
-        let eligible = log.eligible(round);
+    for (number, round) in log.plain().enumerate() {
+        let eligible = log.set(round.set);
         let failed = |error| ReplayError::Select { round: number, error };
         let plan = bandit.plan(round.segment, eligible).map_err(failed)?;
         let probability = plan.propensity(round.arm);
-        let is_shown = log.is_uniform() || support.offer(round).is_shown;
+        let is_shown = log.is_uniform() || support.is_shown(round.segment, round.set);
         if !is_shown && !is_supported(&plan, log.shown(round.segment)) {
             outside_support += 1;
         }
@@ -147,8 +147,8 @@ pub fn replay_watched<R: Rng + ?Sized>(
                 return Err(ReplayError::NotFresh);
             }
             let failed = |error| ReplayError::Reward { round: number, error };
-            bandit.reward(&decision, round.reward).map_err(failed)?;
-            kept.add(scaled.max(1.0), round.reward.value() / log.unit());
+            bandit.reward(&decision, Reward::new(round.reward)).map_err(failed)?;
+            kept.add(scaled.max(1.0), round.reward / log.unit());
         }
         envelope.observe(probability, round.propensity);
         watch(number + 1);

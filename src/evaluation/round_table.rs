@@ -1,32 +1,39 @@
 //! A number for each round and arm, as columns of a file have them: probabilities of a target, predictions of a model.
 
+use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 
 use crate::arm::ArmId;
 
+use super::columns::Codes;
 use super::model::RewardModel;
 use super::target::{Occasion, TargetPolicy};
 
 /// Probabilities that differ from round to round: a target that looks at more than the segment.
 ///
 /// Where some arms are not eligible the others share in proportion, as in a [`TargetTable`](super::TargetTable).
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RoundProbabilities {
-    table: Table,
+    table: RoundTable,
 }
 
 /// Predictions that differ from round to round: a reward model fitted elsewhere, to other rounds than these.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct RoundRewards {
-    table: Table,
+    table: RoundTable,
 }
 
-/// Rounds × arms, row by row.
-#[derive(Clone, Debug, PartialEq)]
-struct Table {
+/// Rounds × arms. Rows that are alike are kept once: most targets look at little more than the segment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RoundTable {
+    /// Different rows, one behind another.
     numbers: Vec<f64>,
     arms: usize,
+    /// The row of each round.
+    of_round: Codes,
+    /// Rows by a hash of theirs, until they are too many.
+    known: HashMap<u64, u32>,
 }
 
 /// Why numbers make no table by round.
@@ -72,25 +79,62 @@ impl fmt::Display for RoundTableError {
 
 impl Error for RoundTableError {}
 
-impl Table {
-    fn new(numbers: Vec<f64>, arms: usize, possible: impl Fn(f64) -> bool) -> Result<Self, RoundTableError> {
+impl RoundTable {
+    /// Different rows beyond which nobody looks whether one is known: they would hardly ever be.
+    const KNOWN: usize = 1 << 16;
+
+    fn new(numbers: &[f64], arms: usize, possible: impl Fn(f64) -> bool) -> Result<Self, RoundTableError> {
         if arms == 0 || !numbers.len().is_multiple_of(arms) {
             return Err(RoundTableError::Ragged { numbers: numbers.len(), arms });
         }
-        match numbers.iter().position(|&number| !possible(number)) {
-            Some(at) => Err(RoundTableError::Number {
-                round: at / arms,
-                arm: ArmId::new((at % arms) as u32),
-                number: numbers[at],
-            }),
-            None => Ok(Self { numbers, arms }),
+        if let Some(at) = numbers.iter().position(|&number| !possible(number)) {
+            let (round, arm) = (at / arms, ArmId::new((at % arms) as u32));
+            return Err(RoundTableError::Number { round, arm, number: numbers[at] });
         }
+        let mut table = Self::default();
+        numbers.chunks_exact(arms).for_each(|row| table.push(row));
+        // An empty table has arms as well.
+        table.arms = arms;
+        Ok(table)
+    }
+
+    /// One more round.
+    pub(super) fn push(&mut self, row: &[f64]) {
+        self.arms = row.len();
+        let rows = (self.numbers.len() / self.arms.max(1)) as u32;
+        let hash = row.iter().fold(0, |hash: u64, number| {
+            (hash.rotate_left(5) ^ number.to_bits()).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        });
+        let known = self.known.get(&hash).copied().filter(|&known| {
+            let known = &self.numbers[known as usize * self.arms..][..self.arms];
+            known.iter().map(|number| number.to_bits()).eq(row.iter().map(|number| number.to_bits()))
+        });
+        let row = known.unwrap_or_else(|| {
+            self.numbers.extend_from_slice(row);
+            if self.known.len() < Self::KNOWN {
+                self.known.insert(hash, rows);
+            }
+            rows
+        });
+        self.of_round.push(row);
+    }
+
+    /// The same with the columns in this order.
+    #[cfg(feature = "csv")]
+    fn arranged(mut self, order: &[usize]) -> Self {
+        let rows = self.numbers.chunks_exact(self.arms.max(1));
+        self.numbers = rows.flat_map(|row| order.iter().map(|&column| row[column])).collect();
+        self.arms = order.len();
+        self
     }
 
     /// The row of a round, empty beyond the table.
     fn row(&self, round: usize) -> &[f64] {
-        let start = round.saturating_mul(self.arms);
-        self.numbers.get(start..start.saturating_add(self.arms)).unwrap_or(&[])
+        if round >= self.of_round.len() {
+            return &[];
+        }
+        let start = self.of_round.get(round) as usize * self.arms;
+        &self.numbers[start..start + self.arms]
     }
 }
 
@@ -104,8 +148,8 @@ impl RoundProbabilities {
     ///
     /// [`RoundTableError`] unless rows are whole, all numbers are in [0, 1], and each row sums to one within 10⁻⁶.
     pub fn new(probabilities: Vec<f64>, arms: usize) -> Result<Self, RoundTableError> {
-        let table = Table::new(probabilities, arms, |number| (0.0..=1.0).contains(&number))?;
-        let sums = table.numbers.chunks_exact(arms).map(|row| row.iter().sum::<f64>());
+        let table = RoundTable::new(&probabilities, arms, |number| (0.0..=1.0).contains(&number))?;
+        let sums = probabilities.chunks_exact(arms).map(|row| row.iter().sum::<f64>());
         match sums.enumerate().find(|(_, sum)| !((sum - 1.0).abs() <= TOLERANCE)) {
             Some((round, sum)) => Err(RoundTableError::Sum { round, sum }),
             None => Ok(Self { table }),
@@ -116,16 +160,16 @@ impl RoundProbabilities {
 #[cfg(feature = "csv")]
 impl RoundProbabilities {
     /// Numbers that were checked where line and column are known.
-    pub(super) fn read(numbers: Vec<f64>, arms: usize) -> Self {
-        Self { table: Table { numbers, arms } }
+    pub(super) fn read(table: RoundTable, order: &[usize]) -> Self {
+        Self { table: table.arranged(order) }
     }
 }
 
 #[cfg(feature = "csv")]
 impl RoundRewards {
     /// As above.
-    pub(super) fn read(numbers: Vec<f64>, arms: usize) -> Self {
-        Self { table: Table { numbers, arms } }
+    pub(super) fn read(table: RoundTable, order: &[usize]) -> Self {
+        Self { table: table.arranged(order) }
     }
 }
 
@@ -149,7 +193,7 @@ impl RoundRewards {
     ///
     /// [`RoundTableError`] unless rows are whole and all numbers finite.
     pub fn new(rewards: Vec<f64>, arms: usize) -> Result<Self, RoundTableError> {
-        Table::new(rewards, arms, f64::is_finite).map(|table| Self { table })
+        RoundTable::new(&rewards, arms, f64::is_finite).map(|table| Self { table })
     }
 }
 

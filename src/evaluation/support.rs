@@ -1,54 +1,46 @@
-//! Which sets of arms a log offers, and in which segments all of a set is shown: asked once each, not once a round.
+//! In which segments a log shows all arms of a set: asked once each, not once a round.
 
 use std::collections::HashMap;
 
 use crate::arm::{ArmId, Eligibility};
 use crate::segment::SegmentId;
 
-use super::log::{Log, Round};
+use super::log::Log;
 
-/// The sets of a log, numbered as they appear.
+/// What was asked before, by segment and set.
+#[derive(Debug)]
 pub(super) struct Support<'a> {
     log: &'a Log,
-    sets: Vec<&'a Eligibility>,
-    /// Sets by digest; more than one only where digests collide.
-    numbers: HashMap<u64, Vec<usize>>,
-    shown: HashMap<(SegmentId, usize), bool>,
-}
-
-/// What was offered in a round.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Offer {
-    /// The number of the set.
-    pub(super) set: usize,
-    /// Whether the log shows all arms of the set in this segment.
-    pub(super) is_shown: bool,
+    /// Where that is a table of reasonable size: not asked yet, or the answer.
+    table: Vec<Option<bool>>,
+    others: HashMap<(SegmentId, u32), bool>,
 }
 
 impl<'a> Support<'a> {
+    /// Entries of the largest table.
+    const LARGEST: usize = 1 << 20;
+
     pub(super) fn new(log: &'a Log) -> Self {
-        Self { log, sets: Vec::new(), numbers: HashMap::new(), shown: HashMap::new() }
+        let entries = log.segments().len().saturating_mul(log.sets());
+        let table = if entries <= Self::LARGEST { vec![None; entries] } else { Vec::new() };
+        Self { log, table, others: HashMap::new() }
     }
 
-    /// The offer of a round of the log.
-    pub(super) fn offer(&mut self, round: &'a Round) -> Offer {
-        let eligible = self.log.eligible(round);
-        let alike = self.numbers.entry(eligible.digest()).or_default();
-        let set = alike.iter().copied().find(|&set| self.sets[set] == eligible).unwrap_or_else(|| {
-            alike.push(self.sets.len());
-            self.sets.push(eligible);
-            self.sets.len() - 1
-        });
+    /// Whether the log shows all arms of the set in this segment.
+    pub(super) fn is_shown(&mut self, segment: SegmentId, set: u32) -> bool {
         let log = self.log;
-        let shown = self.shown.entry((round.segment, set));
-        let is_shown =
-            *shown.or_insert_with(|| shown_of(log, round.segment, eligible).count() == eligible.len());
-        Offer { set, is_shown }
-    }
-
-    /// A set, by its number.
-    pub(super) fn set(&self, number: usize) -> &'a Eligibility {
-        self.sets[number]
+        let ask = || {
+            let eligible = log.set(set);
+            match eligible.is_all() {
+                true => log.shown(segment).len() == log.arms().len(),
+                false => shown_of(log, segment, eligible).count() == eligible.len(),
+            }
+        };
+        let place = segment.index() * log.sets() + set as usize;
+        match self.table.get_mut(place) {
+            Some(answer) => *answer.get_or_insert_with(ask),
+            None => *self.others.entry((segment, set)).or_insert_with(ask),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::arm::{ArmId, Eligibility};
 use crate::policy::{Fixed, Uniform};
 use crate::segment::SegmentId;
 
-use super::log::{Log, Round};
+use super::log::{Log, Plain};
 
 /// What a policy may know when it chooses in a round.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +25,13 @@ pub struct Occasion<'a> {
 
 impl<'a> Occasion<'a> {
     /// A round as a target meets it.
-    pub(super) fn of(log: &'a Log, number: usize, round: &'a Round) -> Self {
-        Self { round: number, segment: round.segment, eligible: log.eligible(round), is_shown: true }
+    pub(super) fn of(log: &'a Log, number: usize, round: &Plain) -> Self {
+        Self::at(log, number, round.segment, round.set)
+    }
+
+    /// The same, by the numbers of the segment and of the set.
+    pub(super) fn at(log: &'a Log, round: usize, segment: SegmentId, set: u32) -> Self {
+        Self { round, segment, eligible: log.set(set), is_shown: true }
     }
 
     /// The share of each eligible arm where all are alike.

@@ -126,7 +126,7 @@ impl sealed::Evaluable for WeightedRounds {
 impl Source for WeightedRounds {
     fn survey(&self) -> Result<Survey, EstimateError> {
         let mut sums = WeightSums::default();
-        self.weights.iter().for_each(|&weight| sums.add(weight));
+        self.weights.chunks(CHUNK).for_each(|weights| sums.add(weights));
         Ok(sums.survey(0))
     }
 

@@ -30,7 +30,7 @@ pub(crate) enum Command {
 /// The flags of `tactful replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The log: CSV, CSV.gz, or a journal of this crate: a file (JSON Lines) or a directory of them.
+    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
     pub(crate) file: PathBuf,
     /// The column with what was sent.
     #[arg(long, value_name = "COL")]
@@ -44,9 +44,12 @@ pub(crate) struct Replay {
     /// The column with the probability with which that arm was sent.
     #[arg(long, value_name = "COL", conflicts_with = "uniform")]
     pub(crate) propensity: Option<String>,
-    /// Every arm was equally likely in every row.
+    /// Every arm, or every eligible one, was equally likely in every row.
     #[arg(long)]
     pub(crate) uniform: bool,
+    /// The column with the arms that could have been sent, their names with | or ; between them; empty for all.
+    #[arg(long, value_name = "COL")]
+    pub(crate) eligible: Option<String>,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -64,7 +67,7 @@ pub(crate) struct Replay {
 /// The flags of `tactful evaluate`.
 #[derive(Debug, Args)]
 pub(crate) struct Evaluate {
-    /// The log: CSV, CSV.gz, or a journal of this crate: a file (JSON Lines) or a directory of them.
+    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
     pub(crate) file: PathBuf,
     /// The column with what was sent.
     #[arg(long, value_name = "COL")]
@@ -79,9 +82,12 @@ pub(crate) struct Evaluate {
     /// asked.
     #[arg(long, value_name = "COL", conflicts_with = "uniform")]
     pub(crate) propensity: Option<String>,
-    /// Every arm was equally likely in every row.
+    /// Every arm, or every eligible one, was equally likely in every row.
     #[arg(long)]
     pub(crate) uniform: bool,
+    /// The column with the arms that could have been sent, their names with | or ; between them; empty for all.
+    #[arg(long, value_name = "COL")]
+    pub(crate) eligible: Option<String>,
     /// Arms were not sent at random; propensities, if there are any, are an estimate.
     #[arg(long)]
     pub(crate) observational: bool,

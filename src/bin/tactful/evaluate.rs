@@ -33,6 +33,7 @@ impl Request for Evaluate {
             ("--reward", self.reward.is_some()),
             ("--propensity", self.propensity.is_some()),
             ("--uniform", self.uniform),
+            ("--eligible", self.eligible.is_some()),
             ("--target-columns", self.target_columns.is_some()),
             ("--reward-model-columns", self.reward_model_columns.is_some()),
             ("--cluster", self.cluster.is_some()),
@@ -40,11 +41,12 @@ impl Request for Evaluate {
     }
 
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read a CSV file");
+        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
         let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
         let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
         let mut columns = Columns::new(arm, reward).words();
         columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
+        columns = self.eligible.iter().fold(columns, |columns, column| columns.eligible(column));
         columns = self.dimensions.iter().fold(columns, |columns, column| columns.dimension(column));
         columns = match &self.propensity {
             Some(column) => columns.propensity(column),

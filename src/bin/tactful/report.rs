@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
-use tactful::evaluation::{Estimate, Log};
+use tactful::evaluation::{Estimate, Log, Round};
 
 use crate::arguments::Replay;
 use crate::comparison::{Comparison, Valued};
@@ -168,8 +168,8 @@ fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> &str) -> Ve
     among("arms that the log never shows in a segment are left out of the value", &|estimate| {
         estimate.outside_support > 0
     });
-    let restricted =
-        log.rounds().iter().filter(|round| round.eligible.as_ref().is_some_and(|set| !set.is_all())).count();
+    let restricts = |round: &Round| round.eligible.as_ref().is_some_and(|set| !set.is_all());
+    let restricted = log.rounds().iter().filter(restricts).count();
     if restricted > 0 {
         warnings.push(format!(
             "{} allowed only some arms; where a fixed arm was not allowed, its value has an even draw over those \

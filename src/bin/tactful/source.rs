@@ -1,4 +1,4 @@
-//! The log behind a name: a CSV file or a journal, packed or not, or a directory of journal files.
+//! The log behind a name: CSV, JSON Lines or a journal, packed or not, or a directory of journal files.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
@@ -22,7 +22,7 @@ pub(crate) struct Source {
     pub(crate) extras: Extras,
 }
 
-/// What the columns of a CSV file say beside the log; of a journal, nothing.
+/// What the columns of a file say beside the log; of a journal, nothing.
 #[derive(Default)]
 pub(crate) struct Extras {
     pub(crate) target: Option<RoundProbabilities>,
@@ -66,15 +66,17 @@ impl Request for Replay {
             ("--reward", self.reward.is_some()),
             ("--propensity", self.propensity.is_some()),
             ("--uniform", self.uniform),
+            ("--eligible", self.eligible.is_some()),
         ]
     }
 
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read a CSV file");
+        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
         let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
         let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
         let columns = Columns::new(arm, reward);
         let columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
+        let columns = self.eligible.iter().fold(columns, |columns, column| columns.eligible(column));
         match &self.propensity {
             Some(column) => Ok(columns.propensity(column)),
             None if self.uniform => Ok(columns),
@@ -128,6 +130,11 @@ impl LeftOut {
     }
 }
 
+/// Bytes to look at, of which the first line of a journal needs fewer to say what it is.
+const LOOK: u64 = 256;
+/// What that line says.
+const HEADER: &[u8] = br#""type":"header""#;
+
 /// The byte-order mark that some editors put before UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -145,17 +152,15 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let mut unpacked = unpacked(Watched::new(file, Progress::new("reading", bytes))).map_err(failed)?;
-    // A journal is JSON Lines, whose first byte is a brace, perhaps behind a byte-order mark; no CSV header begins
-    // with one.
     let mut first = Vec::new();
-    unpacked.by_ref().take(1).read_to_end(&mut first).map_err(failed)?;
-    if first == MARK[..1] {
-        unpacked.by_ref().take(3).read_to_end(&mut first).map_err(failed)?;
-        if first.starts_with(MARK) {
-            first.drain(..MARK.len());
-        }
+    unpacked.by_ref().take(LOOK).read_to_end(&mut first).map_err(failed)?;
+    if first.starts_with(MARK) {
+        first.drain(..MARK.len());
     }
-    let journal = first.starts_with(b"{");
+    // A journal is JSON Lines that begin with a header; where that is damaged, it is one unless columns are named, which
+    // it needs not. No CSV header begins with a brace.
+    let is_header = first.windows(HEADER.len()).any(|window| window == HEADER);
+    let journal = first.starts_with(b"{") && (is_header || request.columns().is_err());
     let whole = Cursor::new(first).chain(unpacked);
     if journal {
         read_journal(request, &name, BufReader::new(whole), LeftOut::default())
@@ -173,7 +178,9 @@ fn read_journal(
 ) -> Result<Source, Failure> {
     let flags = request.csv_flags();
     if let Some((flag, _)) = flags.iter().find(|(_, given)| *given) {
-        return Err(Failure::new(format_args!("{name}: a journal names its own columns, {flag} is for CSV")));
+        return Err(Failure::new(format_args!(
+            "{name}: a journal names its own columns, {flag} is for CSV and JSON Lines"
+        )));
     }
     let failed = |error: &dyn std::error::Error| Failure::new(format_args!("{name}: {error}"));
     let reader = JournalReader::new(source).map_err(|error| failed(&error))?;

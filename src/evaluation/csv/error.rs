@@ -1,4 +1,4 @@
-//! What can be wrong with a CSV file, and where.
+//! What can be wrong with a file of rows, and where.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use crate::arm::ArmSpaceError;
 use crate::segment::SegmentsError;
 
-use super::super::log::LogError;
+use super::super::round::LogError;
 use super::Columns;
 
 /// Why a file is no log. Displays as one line that names the file and, as far as there are any, line and column.
@@ -51,6 +51,10 @@ pub enum CsvFault {
     OpenQuote,
     /// A row is longer than [`Columns::MAX_ROW`].
     LongRow,
+    /// A line is no JSON object, or one of its values is none that a column can have.
+    Json(serde_json::Error),
+    /// The arm of the row is not among those of its list of eligible arms.
+    NotEligible,
     /// A field is not UTF-8.
     NotUtf8,
     /// A field is not a finite number.
@@ -158,6 +162,12 @@ impl fmt::Display for CsvFault {
             Self::LongRow => {
                 write!(f, "the row is longer than {} bytes; is a quote not closed?", Columns::MAX_ROW)
             }
+            Self::Json(error) => {
+                // The line is told before; the parser counts it as its first.
+                let text = error.to_string().replace(" at line 1 column ", " at byte ");
+                write!(f, "{}", text.escape_debug())
+            }
+            Self::NotEligible => f.write_str("the arm of the row is not in its list of eligible arms"),
             Self::NotUtf8 => f.write_str("the text is not UTF-8"),
             Self::NotANumber { text } => write!(f, "{text:?} is not a number"),
             Self::Propensity { propensity } => {
@@ -186,6 +196,7 @@ impl Error for CsvError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &*self.fault {
             CsvFault::Read(error) => Some(error),
+            CsvFault::Json(error) => Some(error),
             CsvFault::Arms(error) => Some(error),
             CsvFault::Segments(error) => Some(error),
             CsvFault::Log(error) => Some(error),

@@ -1,4 +1,4 @@
-//! From bytes to rows: gzip by its first bytes, the separator by the header, rows of bounded length.
+//! From bytes to rows: gzip and JSON by their first bytes, the separator by the header, rows of bounded length.
 
 use std::cell::Cell;
 use std::io::{self, BufReader, Cursor, Read};
@@ -8,10 +8,35 @@ use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::Fault;
+use super::json::JsonRows;
+use super::rows::Rows;
 use super::{Columns, CsvFault};
 
-/// The rows of a file, one at a time.
-pub(super) struct Rows<'a> {
+/// Unpacks, and tells JSON Lines from CSV: no header of a CSV file begins with a brace.
+pub(super) fn open<'a>(input: impl Read + 'a) -> Result<Rows<'a>, Fault> {
+    let unreadable = |error| Fault::nowhere(CsvFault::Read(error));
+    let mut source = unpacked(input).map_err(unreadable)?;
+    let mut first = Vec::new();
+    source.by_ref().take(MARK.len() as u64).read_to_end(&mut first).map_err(unreadable)?;
+    if first == MARK {
+        first.clear();
+    }
+    // White space may go before the first row.
+    while first.trim_ascii().is_empty() && (first.len() as u64) < Columns::MAX_ROW {
+        if source.by_ref().take(1).read_to_end(&mut first).map_err(unreadable)? == 0 {
+            break;
+        }
+    }
+    let json = first.trim_ascii().starts_with(b"{");
+    let source = Cursor::new(first).chain(source);
+    if json { JsonRows::open(source).map(Rows::Json) } else { CsvRows::open(source).map(Rows::Csv) }
+}
+
+/// The byte-order mark that some editors put before UTF-8.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// The rows of a CSV file, one at a time.
+pub(super) struct CsvRows<'a> {
     reader: Reader<Rationed<'a>>,
     ration: Rc<Ration>,
     record: ByteRecord,
@@ -20,11 +45,10 @@ pub(super) struct Rows<'a> {
     header: Option<usize>,
 }
 
-impl<'a> Rows<'a> {
-    /// Unpacks and finds the separator.
-    pub(super) fn open(input: impl Read + 'a) -> Result<Self, Fault> {
+impl<'a> CsvRows<'a> {
+    /// Finds the separator.
+    fn open(mut source: impl Read + 'a) -> Result<Self, Fault> {
         let unreadable = |error| Fault::nowhere(CsvFault::Read(error));
-        let mut source = unpacked(input).map_err(unreadable)?;
         let head = head(&mut source).map_err(unreadable)?;
         let ration = Rc::new(Ration::default());
         let source: Box<dyn Read + 'a> = Box::new(Cursor::new(head.bytes).chain(source));
@@ -36,6 +60,16 @@ impl<'a> Rows<'a> {
             .delimiter(head.delimiter)
             .from_reader(source);
         Ok(Self { reader, ration, record: ByteRecord::new(), line: 1, header: None })
+    }
+
+    /// The first row, and its line.
+    pub(super) fn header(&mut self) -> Result<(Vec<String>, u64), Fault> {
+        if !self.advance()? {
+            return Err(Fault::nowhere(CsvFault::NoHeader));
+        }
+        let names = self.record.iter().map(|field| str::from_utf8(field).map(str::to_owned));
+        let names = names.collect::<Result<_, _>>();
+        names.map(|names| (names, self.line)).map_err(|_| Fault::row(self.line, CsvFault::NotUtf8))
     }
 
     /// Goes to the next row; false behind the last.
@@ -77,10 +111,6 @@ impl<'a> Rows<'a> {
     /// A field of the row; the position is below the number of the header's fields.
     pub(super) fn field(&self, position: usize) -> &[u8] {
         &self.record[position]
-    }
-
-    pub(super) fn fields(&self) -> impl Iterator<Item = &[u8]> {
-        self.record.iter()
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::segment::Segments;
 
 use super::CsvFault;
+use super::recent::Recent;
 
 /// The level that stands for an empty value.
 const EMPTY: &str = "(empty)";
@@ -15,12 +16,13 @@ const MAX_NAME: usize = 1000;
 /// The different values of a column.
 pub(super) struct Levels {
     numbers: HashMap<String, u32>,
+    recent: Recent<u32>,
     limit: u64,
 }
 
 impl Levels {
     pub(super) fn new(limit: u64) -> Self {
-        Self { numbers: HashMap::new(), limit }
+        Self { numbers: HashMap::new(), recent: Recent::new(), limit }
     }
 
     /// The level of a value.
@@ -35,20 +37,23 @@ impl Levels {
 
     /// The number of a value, in order of first appearance.
     pub(super) fn number(&mut self, field: &[u8]) -> Result<u32, CsvFault> {
-        let text = str::from_utf8(field).map_err(|_| CsvFault::NotUtf8)?;
-        let name = Self::name(text);
-        if let Some(&number) = self.numbers.get(name) {
-            return Ok(number);
-        }
-        if name.len() > MAX_NAME {
-            return Err(CsvFault::LongLevel { bytes: name.len(), limit: MAX_NAME });
-        }
-        let number = self.numbers.len() as u32;
-        if u64::from(number) >= self.limit {
-            return Err(CsvFault::Levels { limit: self.limit });
-        }
-        self.numbers.insert(name.to_owned(), number);
-        Ok(number)
+        let Self { numbers, recent, limit } = self;
+        recent.get(field, || {
+            let text = str::from_utf8(field).map_err(|_| CsvFault::NotUtf8)?;
+            let name = Self::name(text);
+            if let Some(&number) = numbers.get(name) {
+                return Ok(number);
+            }
+            if name.len() > MAX_NAME {
+                return Err(CsvFault::LongLevel { bytes: name.len(), limit: MAX_NAME });
+            }
+            let number = numbers.len() as u32;
+            if u64::from(number) >= *limit {
+                return Err(CsvFault::Levels { limit: *limit });
+            }
+            numbers.insert(name.to_owned(), number);
+            Ok(number)
+        })
     }
 
     /// The values in ascending order of their bytes, and for each number the place of its value among them.
@@ -67,11 +72,33 @@ impl Levels {
 #[derive(Default)]
 pub(super) struct Crossings {
     numbers: HashMap<Box<[u32]>, u32>,
+    /// Without a look-up, by mixed radix, while all levels are below [`NEAR`].
+    near: Vec<Option<u32>>,
 }
+
+/// Levels of each column that combine without a look-up, and the columns that may do so.
+const NEAR: u32 = 16;
+const NEAR_COLUMNS: usize = 4;
 
 impl Crossings {
     /// The number of a combination, in order of first appearance.
     pub(super) fn number(&mut self, levels: &[u32]) -> Result<u32, CsvFault> {
+        if levels.len() > NEAR_COLUMNS || levels.iter().any(|&level| level >= NEAR) {
+            return self.look_up(levels);
+        }
+        let place = levels.iter().fold(0, |place, &level| place * NEAR + level) as usize;
+        if self.near.is_empty() {
+            self.near = vec![None; (NEAR as usize).pow(levels.len() as u32)];
+        }
+        if let Some(number) = self.near[place] {
+            return Ok(number);
+        }
+        let number = self.look_up(levels)?;
+        self.near[place] = Some(number);
+        Ok(number)
+    }
+
+    fn look_up(&mut self, levels: &[u32]) -> Result<u32, CsvFault> {
         if let Some(&number) = self.numbers.get(levels) {
             return Ok(number);
         }

@@ -1,9 +1,14 @@
-//! Logs as CSV or CSV.gz: which column is what, and every fault with its line and column.
+//! Logs as CSV or JSON Lines, packed or not: which column is what, and every fault with its line and column.
 
 mod error;
+mod field;
 mod input;
+mod json;
 mod levels;
+mod offers;
 mod places;
+mod recent;
+mod rows;
 mod sheet;
 
 pub use error::{CsvError, CsvFault};
@@ -25,7 +30,7 @@ use error::Fault;
 /// let columns = Columns::new("mail", "visit").segment("age");
 /// let log = columns.read(text.as_bytes(), "mails.csv")?;
 /// assert_eq!(log.arms().len(), 2);
-/// assert_eq!(log.segments().segment(log.rounds()[2].segment).to_string(), "age=(empty)");
+/// assert_eq!(log.segments().segment(log.rounds().get(2).unwrap().segment).to_string(), "age=(empty)");
 ///
 /// let error = Columns::new("mail", "channel").read(text.as_bytes(), "mails.csv").unwrap_err();
 /// assert_eq!(error.to_string(), r#"mails.csv: line 2, column "channel": "email" is not a number"#);
@@ -41,6 +46,7 @@ pub struct Columns {
     model: Option<String>,
     dimensions: Vec<String>,
     cluster: Option<String>,
+    eligible: Option<String>,
     words: bool,
 }
 
@@ -68,6 +74,7 @@ impl Columns {
             model: None,
             dimensions: Vec::new(),
             cluster: None,
+            eligible: None,
             words: false,
         }
     }
@@ -130,6 +137,15 @@ impl Columns {
         self
     }
 
+    /// The column with the arms that could have been sent in the row: their names with `|` or `;` between them, in JSON
+    /// Lines a list of them; nothing where it could have been any arm. Arms that are only named here are arms of the log
+    /// as well.
+    #[must_use]
+    pub fn eligible(mut self, column: impl Into<String>) -> Self {
+        self.eligible = Some(column.into());
+        self
+    }
+
     /// Reads a file, gzip or not.
     ///
     /// # Errors
@@ -145,7 +161,10 @@ impl Columns {
         }
     }
 
-    /// Reads CSV, or gzip of CSV (also of several members), of this name, in one pass.
+    /// Reads CSV or JSON Lines, or gzip of either (also of several members), of this name, in one pass.
+    ///
+    /// JSON Lines are objects whose keys are the columns, those of the first line; a value that is null or not there is
+    /// an empty field. The rest is of CSV:
     ///
     /// The first row is the header. Fields are separated by what separates the header: comma, semicolon or tab,
     /// whichever it has most of outside quotes. A byte-order mark is passed over, lines may end in LF or CRLF,
@@ -174,6 +193,6 @@ impl Columns {
             column,
             fault: Box::new(fault),
         };
-        sheet::parse(self, input).map_err(named)
+        input::open(input).and_then(|rows| sheet::parse(self, rows)).map_err(named)
     }
 }

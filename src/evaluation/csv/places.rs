@@ -1,7 +1,7 @@
 //! Where in a row the columns are.
 
 use super::error::Fault;
-use super::input::Rows;
+use super::rows::Rows;
 use super::{Columns, CsvFault, Propensities};
 
 /// The positions of the columns that are read.
@@ -10,6 +10,7 @@ pub(super) struct Places {
     pub(super) segments: Vec<usize>,
     pub(super) reward: usize,
     pub(super) propensity: Option<usize>,
+    pub(super) eligible: Option<usize>,
     pub(super) dimensions: Vec<usize>,
     pub(super) cluster: Option<usize>,
     pub(super) target: Family,
@@ -53,12 +54,8 @@ fn known(header: &[&str]) -> Vec<String> {
 impl Places {
     /// Finds the columns in the header.
     pub(super) fn find(columns: &Columns, rows: &mut Rows<'_>) -> Result<Self, Fault> {
-        if !rows.advance()? {
-            return Err(Fault::nowhere(CsvFault::NoHeader));
-        }
-        let line = rows.line();
-        let header = rows.fields().map(str::from_utf8).collect::<Result<Vec<_>, _>>();
-        let header = header.map_err(|_| Fault::row(line, CsvFault::NotUtf8))?;
+        let (header, line) = rows.header()?;
+        let header: Vec<&str> = header.iter().map(String::as_str).collect();
         let place = |name: &String| {
             // As it is written; if there is none, but for spaces around it, as numbers may have them.
             let exact = header.contains(&name.as_str());
@@ -93,6 +90,7 @@ impl Places {
                 Propensities::Column(column) => Some(find_alone(column)?),
                 Propensities::Uniform | Propensities::Unknown => None,
             },
+            eligible: columns.eligible.as_ref().map(&mut find_alone).transpose()?,
             // A dimension may be told by the arm, a cluster by a segment.
             dimensions: columns.dimensions.iter().map(find).collect::<Result<_, _>>()?,
             cluster: columns.cluster.as_ref().map(find).transpose()?,

@@ -86,9 +86,9 @@ impl Sums {
 fn outside_folds(log: &Log, cells: &super::cells::Cells) -> Vec<Vec<Sums>> {
     let mut inside = vec![vec![Sums::default(); cells.len()]; FOLDS];
     let unit = log.unit();
-    for (number, round) in log.rounds().iter().enumerate() {
+    for (number, round) in log.plain().enumerate() {
         if let Some(cell) = cells.find(round.segment, round.arm) {
-            let reward = round.reward.value() / unit;
+            let reward = round.reward / unit;
             inside[fold(number)][cell].add(&Sums { count: 1.0, sum: reward, squares: reward * reward });
         }
     }

@@ -154,6 +154,11 @@ impl Estimator {
         matches!(self, Self::Snips | Self::Sndr | Self::Replay)
     }
 
+    /// Whether a mean of round-wise values is in it.
+    pub(super) const fn has_added(self) -> bool {
+        !matches!(self, Self::Snips | Self::Replay)
+    }
+
     /// Writes what each round adds. `level` is λ, for a replay the largest weight; `seed` is that of a replay's lots.
     pub(super) fn terms(self, facts: Facts<'_>, level: f64, seed: u64, terms: &mut Terms) {
         let Facts { first, weight, reward, predicted, expected, marginal } = facts;
@@ -185,6 +190,16 @@ impl Estimator {
                 denominator.extend(weight.iter().enumerate().map(kept));
                 numerator.extend(denominator.iter().zip(reward).map(|(kept, r)| kept * r));
             }
+        }
+    }
+
+    /// What one round adds where λ is what is changed: its term in `terms`, of those that are cut off.
+    pub(super) fn beyond(self, facts: Facts<'_>, round: usize, level: f64) -> f64 {
+        let (weight, reward) = (facts.weight[round], facts.reward[round]);
+        match self {
+            Self::ClippedIps => weight.min(level) * reward,
+            _ if weight > level => facts.expected[round],
+            _ => facts.expected[round] + weight * (reward - facts.predicted[round]),
         }
     }
 }

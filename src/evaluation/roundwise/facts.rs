@@ -3,9 +3,9 @@
 use super::super::estimate::EstimateError;
 use super::super::weighted::binade;
 use super::estimator::Estimator;
+use super::sums::{LANES, folded};
 
-/// Rounds handed to the estimators at a time: few enough for every column to stay in the nearest cache.
-pub(in super::super) const CHUNK: usize = 512;
+pub(in super::super) use super::super::log::CHUNK;
 
 /// Consecutive rounds. Columns that nobody asked for are empty.
 #[derive(Clone, Copy, Debug)]
@@ -90,25 +90,28 @@ pub(in super::super) struct WeightSums {
 }
 
 impl WeightSums {
-    pub(in super::super) fn add(&mut self, weight: f64) {
-        self.rounds += 1;
-        if !(weight > 0.0) {
+    /// Adds the weights of consecutive rounds, none below 0.
+    pub(in super::super) fn add(&mut self, weights: &[f64]) {
+        self.rounds += weights.len();
+        let largest = largest(weights);
+        if !(largest > 0.0) {
             return;
         }
-        self.used += 1;
-        if weight > self.largest {
-            let scale = binade(weight);
+        if largest > self.largest {
+            let scale = binade(largest);
             if scale > self.scale {
                 let smaller = self.scale / scale;
                 self.sum *= smaller;
                 self.squares *= smaller * smaller;
                 self.scale = scale;
             }
-            self.largest = weight;
+            self.largest = largest;
         }
-        let relative = weight / self.scale;
-        self.sum += relative;
-        self.squares += relative * relative;
+        // A power of two: the product is what the quotient would be.
+        let smaller = 1.0 / self.scale;
+        self.used += weights.iter().filter(|&&weight| weight > 0.0).count();
+        self.sum += folded(weights, |weight| weight * smaller);
+        self.squares += folded(weights, |weight| (weight * smaller) * (weight * smaller));
     }
 
     pub(in super::super) fn survey(&self, outside_support: usize) -> Survey {
@@ -120,4 +123,18 @@ impl WeightSums {
             outside_support,
         }
     }
+}
+
+/// The largest of some numbers from 0 up, side by side.
+fn largest(numbers: &[f64]) -> f64 {
+    let mut lanes = [0.0_f64; LANES];
+    let chunks = numbers.chunks_exact(LANES);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        lanes
+            .iter_mut()
+            .zip(chunk)
+            .for_each(|(lane, &number)| *lane = if number > *lane { number } else { *lane });
+    }
+    lanes.iter().chain(rest).copied().fold(0.0, f64::max)
 }

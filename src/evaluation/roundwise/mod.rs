@@ -10,8 +10,10 @@ mod estimator;
 pub(super) mod facts;
 mod interval;
 pub(super) mod lots;
+mod moments;
 mod shrinkage;
 mod sums;
+mod units;
 
 pub use difference::Difference;
 pub use estimator::{Estimator, UnknownEstimator};
@@ -19,7 +21,6 @@ pub use interval::Interval;
 
 use super::estimate::{Estimate, EstimateError};
 use facts::{Source, Survey};
-use interval::Reckoning;
 use sums::{Spread, Totals};
 
 /// Which estimators are asked, and how their intervals are made.
@@ -97,6 +98,15 @@ struct Asked {
 }
 
 impl Asked {
+    /// Whether both say the same of every round.
+    #[expect(clippy::float_cmp, reason = "the same level, not one near it")]
+    fn is(&self, other: &Self) -> bool {
+        let leveled = self.estimator.has_lambda() || self.estimator == Estimator::Replay;
+        self.estimator == other.estimator
+            && (!leveled || self.level == other.level)
+            && self.seed == other.seed
+    }
+
     /// The estimator whose round-wise values spread as this one's value does.
     ///
     /// The direct method's own values, the m of each round, hardly differ from each other: what moves it from log to log
@@ -224,19 +234,20 @@ impl Evaluator {
         if let Some(&estimator) = estimators.iter().find(|&&estimator| !source.allows(estimator)) {
             return Err(EstimateError::Missing { estimator });
         }
-        let mut asked = Vec::with_capacity(estimators.len());
-        for estimator in estimators {
-            if estimator.needs_propensities() && !survey.largest.is_finite() {
-                asked.push(Err((estimator, EstimateError::Overflow)));
-                continue;
+        let chosen = match self.lambda {
+            None if survey.used > 1 && survey.largest.is_finite() => {
+                shrinkage::chosen(source, &estimators, survey.largest)?
             }
-            let level = match (estimator.has_lambda(), self.lambda) {
-                (true, Some(lambda)) => lambda,
-                (true, None) if survey.used > 1 => shrinkage::chosen(source, estimator, survey.largest)?,
-                _ => survey.largest,
-            };
-            asked.push(Ok(Asked { estimator, level, seed: self.seed }));
-        }
+            lambda => vec![lambda.unwrap_or(survey.largest); estimators.len()],
+        };
+        let asked = estimators.iter().zip(chosen).map(|(&estimator, lambda)| {
+            if estimator.needs_propensities() && !survey.largest.is_finite() {
+                return Err((estimator, EstimateError::Overflow));
+            }
+            let level = if estimator.has_lambda() { lambda } else { survey.largest };
+            Ok(Asked { estimator, level, seed: self.seed })
+        });
+        let asked = asked.collect();
         Ok((survey, asked))
     }
 
@@ -247,31 +258,43 @@ impl Evaluator {
         survey: &Survey,
         asked: &[Asked],
     ) -> Result<Vec<Result<Estimate, EstimateError>>, EstimateError> {
-        let totals = sums::totals(source, asked)?;
         // Whose chance moves the value: of a fitted model, that of the rounds it was fitted to.
         let moved: Vec<Asked> = asked.iter().map(|asked| asked.with_the_fit(source)).collect();
-        let as_asked = moved.iter().zip(asked).all(|(moved, asked)| moved.estimator == asked.estimator);
-        let moved_totals = if as_asked { totals.clone() } else { sums::totals(source, &moved)? };
-        let spreads = sums::spreads(source, &moved, &moved_totals)?;
-        let reckoning = Reckoning { confidence: self.confidence, seed: self.seed, source };
-        let one = |(asked, totals): (&Asked, &Totals), (moved, by, spread): (&Asked, &Totals, &Spread)| {
-            sums::check(asked, totals, survey)?;
-            let unit = source.unit();
+        let mut all: Vec<Asked> = Vec::new();
+        let mut place_of = |wanted: &Asked| {
+            all.iter().position(|asked| asked.is(wanted)).unwrap_or_else(|| {
+                all.push(*wanted);
+                all.len() - 1
+            })
+        };
+        let moved: Vec<usize> = moved.iter().map(&mut place_of).collect();
+        let asked: Vec<usize> = asked.iter().map(&mut place_of).collect();
+        // Those that move come first, and only they are asked how far.
+        let movers = moved.iter().max().map_or(0, |&last| last + 1);
+        let totals = sums::totals(source, &all)?;
+        let spreads = sums::spreads(source, &all[..movers], &totals[..movers])?;
+        let around = self.intervals(source, survey, &all[..movers], &totals, &spreads)?;
+        let unit = source.unit();
+        let one = |(&asked, &moved): (&usize, &usize)| {
+            let (estimator, totals, by) = (all[asked].estimator, &totals[asked], &totals[moved]);
+            sums::check(&all[asked], totals, survey)?;
             let value = unit * totals.value();
-            let error = unit * spread.standard_error();
+            let error = unit * spreads[moved].standard_error();
             // Nothing is known of the spread of what counts once.
-            let once = asked.estimator.needs_propensities() && totals.used < 2;
+            let once = estimator.needs_propensities() && totals.used < 2;
             let standard_error = if once { f64::INFINITY } else { error };
             if !value.is_finite() || (!once && error.is_nan()) {
                 return Err(EstimateError::Overflow);
             }
-            let moved_value = unit * by.value();
-            let around = self.interval.around(&reckoning, moved, by, moved_value, standard_error)?;
-            let interval = (value + (around.0 - moved_value), value + (around.1 - moved_value));
+            let (lower, upper) = match standard_error < f64::INFINITY {
+                true => around[moved],
+                false => (f64::NEG_INFINITY, f64::INFINITY),
+            };
+            let off = value - unit * by.value();
             Ok(Estimate {
                 value,
                 standard_error,
-                interval,
+                interval: (unit * lower + off, unit * upper + off),
                 rounds: survey.rounds,
                 used: totals.used,
                 effective_sample_size: totals.effective_sample_size(survey),
@@ -279,10 +302,41 @@ impl Evaluator {
                 outside_support: survey.outside_support,
             })
         };
-        let spread =
-            moved.iter().zip(&moved_totals).zip(&spreads).map(|((moved, by), spread)| (moved, by, spread));
-        Ok(asked.iter().zip(&totals).zip(spread).map(|(asked, moved)| one(asked, moved)).collect())
+        Ok(asked.iter().zip(&moved).map(one).collect())
     }
+
+    /// The interval of each, in the source's unit.
+    fn intervals(
+        &self,
+        source: &dyn Source,
+        survey: &Survey,
+        asked: &[Asked],
+        totals: &[Totals],
+        spreads: &[Spread],
+    ) -> Result<Vec<(f64, f64)>, EstimateError> {
+        let settings = Settings { confidence: self.confidence, seed: self.seed };
+        match self.interval {
+            Interval::Normal => {
+                let quantile = interval::normal_quantile(self.confidence);
+                let around = |(totals, spread): (&Totals, &Spread)| {
+                    let (value, reach) = (totals.value(), quantile * spread.standard_error());
+                    (value - reach, value + reach)
+                };
+                Ok(totals.iter().zip(spreads).map(around).collect())
+            }
+            Interval::Bootstrap { resamples } => {
+                bootstrap::percentiles(source, asked, survey.rounds, resamples, settings)
+            }
+            Interval::EmpiricalBernstein => interval::bernstein(source, asked, self.confidence),
+        }
+    }
+}
+
+/// What all intervals of an evaluation share.
+#[derive(Clone, Copy, Debug)]
+struct Settings {
+    confidence: f64,
+    seed: u64,
 }
 
 /// What an [`Evaluator`] can be asked about. Implemented by [`Question`](super::Question) and

@@ -2,8 +2,8 @@
 
 use super::super::estimate::EstimateError;
 use super::estimator::{Estimator, Terms};
-use super::facts::{Source, Wanted};
-use super::sums::sum;
+use super::facts::{Facts, Source, Wanted};
+use super::moments::Moments;
 
 /// Levels tried, from no shrinkage at all.
 const LEVELS: usize = 10;
@@ -17,26 +17,77 @@ const LEVELS: usize = 10;
 /// where nothing is cut off or shrunk down to where every weight is at most about 1. (SLOPE, by Su, Srinath,
 /// Krishnamurthy 2020, has better guarantees at the worst, but accepts biases of two half-widths of the unshrunk
 /// interval, which made clipped IPS five times worse than IPS where the weights are harmless.)
-pub(super) fn chosen(source: &dyn Source, estimator: Estimator, largest: f64) -> Result<f64, EstimateError> {
-    let levels = levels(estimator, largest);
-    let mut moments = vec![Moments::default(); levels.len()];
-    let mut terms = Terms::default();
-    source.each(Wanted::by(&[estimator]), &mut |facts| {
-        for (&level, moments) in levels.iter().zip(&mut moments) {
-            // No lots are drawn here.
-            estimator.terms(facts, level, 0, &mut terms);
+///
+/// For each estimator; one without λ gets the largest weight.
+pub(super) fn chosen(
+    source: &dyn Source,
+    estimators: &[Estimator],
+    largest: f64,
+) -> Result<Vec<f64>, EstimateError> {
+    let mut tried: Vec<Tried> = estimators
+        .iter()
+        .filter(|estimator| estimator.has_lambda())
+        .map(|&estimator| Tried::new(estimator, levels(estimator, largest)))
+        .collect();
+    if !tried.is_empty() {
+        let asked: Vec<Estimator> = tried.iter().map(|tried| tried.estimator).collect();
+        source.each(Wanted::by(&asked), &mut |facts| tried.iter_mut().for_each(|tried| tried.add(facts)))?;
+    }
+    let mut chosen = tried.iter().map(Tried::best);
+    let of = |estimator: &Estimator| if estimator.has_lambda() { chosen.next() } else { None };
+    Ok(estimators.iter().map(of).map(|level| level.unwrap_or(largest)).collect())
+}
+
+/// The levels of an estimator, each with the moments that it gives.
+struct Tried {
+    estimator: Estimator,
+    levels: Vec<f64>,
+    moments: Vec<Moments>,
+    terms: Terms,
+    /// Rounds whose weight is above the level in question: their places in the chunk.
+    above: Vec<usize>,
+}
+
+impl Tried {
+    fn new(estimator: Estimator, levels: Vec<f64>) -> Self {
+        let moments = vec![Moments::default(); levels.len()];
+        Self { estimator, levels, moments, terms: Terms::default(), above: Vec::new() }
+    }
+
+    fn add(&mut self, facts: Facts<'_>) {
+        let Self { estimator, levels, moments, terms, above } = self;
+        // No lots are drawn here.
+        estimator.terms(facts, levels[0], 0, terms);
+        moments[0].merge(&Moments::of(&terms.added));
+        let shrinks = *estimator == Estimator::Dros;
+        above.clear();
+        if !shrinks && let Some(last) = levels.last() {
+            above.extend((0..facts.weight.len()).filter(|&round| facts.weight[round] > *last));
+        }
+        for (&level, moments) in levels.iter().zip(moments).skip(1) {
+            if shrinks {
+                estimator.terms(facts, level, 0, terms);
+            } else {
+                // Only the terms of weights above some level change; from level to level they stay changed or change.
+                for &round in &*above {
+                    terms.added[round] = estimator.beyond(facts, round, level);
+                }
+            }
             moments.merge(&Moments::of(&terms.added));
         }
-    })?;
-    let unshrunk = moments[0].mean;
-    let error = |moments: &Moments| moments.variance_of_mean() + (moments.mean - unshrunk).powi(2);
-    let mut best = (levels[0], error(&moments[0]));
-    for (&level, moments) in levels.iter().zip(&moments).skip(1) {
-        if error(moments) < best.1 {
-            best = (level, error(moments));
-        }
     }
-    Ok(best.0)
+
+    fn best(&self) -> f64 {
+        let unshrunk = self.moments[0].mean;
+        let error = |moments: &Moments| moments.variance_of_mean() + (moments.mean - unshrunk).powi(2);
+        let mut best = (self.levels[0], error(&self.moments[0]));
+        for (&level, moments) in self.levels.iter().zip(&self.moments).skip(1) {
+            if error(moments) < best.1 {
+                best = (level, error(moments));
+            }
+        }
+        best.0
+    }
 }
 
 /// From unshrunk to most shrunk.
@@ -51,34 +102,5 @@ fn levels(estimator: Estimator, largest: f64) -> Vec<f64> {
         }
         _ if largest > 1.0 => (0..LEVELS).map(power).collect(),
         _ => vec![largest],
-    }
-}
-
-/// Mean and squared distances from it; two merge by T. F. Chan, G. H. Golub, R. J. LeVeque (1979), *Updating Formulae
-/// and a Pairwise Algorithm for Computing Sample Variances*.
-#[derive(Clone, Copy, Debug, Default)]
-struct Moments {
-    count: f64,
-    mean: f64,
-    squares: f64,
-}
-
-impl Moments {
-    fn of(values: &[f64]) -> Self {
-        let count = values.len() as f64;
-        let mean = sum(values) / count;
-        Self { count, mean, squares: values.iter().map(|value| (value - mean) * (value - mean)).sum() }
-    }
-
-    fn merge(&mut self, other: &Self) {
-        let count = self.count + other.count;
-        let distance = other.mean - self.mean;
-        self.mean += distance * (other.count / count);
-        self.squares += other.squares + distance * distance * (self.count * other.count / count);
-        self.count = count;
-    }
-
-    fn variance_of_mean(&self) -> f64 {
-        self.squares / (self.count - 1.0) / self.count
     }
 }

@@ -182,7 +182,7 @@ pub(super) fn linearised(
 }
 
 /// Sums side by side: an order that vector units can keep, and a smaller error than one after the other.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 pub(super) fn sum(values: &[f64]) -> f64 {
     folded(values, |value| value)
@@ -192,7 +192,7 @@ fn sum_of_squares(values: &[f64]) -> f64 {
     folded(values, |value| value * value)
 }
 
-fn folded(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
+pub(super) fn folded(values: &[f64], of: impl Fn(f64) -> f64) -> f64 {
     let mut lanes = [0.0; LANES];
     let chunks = values.chunks_exact(LANES);
     let rest = chunks.remainder();

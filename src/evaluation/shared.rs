@@ -1,0 +1,157 @@
+//! What many rounds of a question share, made once: rows of probabilities and predictions, and sums over arms.
+
+use crate::arm::ArmId;
+
+use super::arm_groups::ArmGroups;
+use super::log::{Chunk, Log};
+use super::model::{FOLDS, RewardModel};
+use super::target::{Occasion, TargetPolicy};
+
+/// Numbers by segment and variant, filled in where a round asks.
+pub(super) struct Shared<'a> {
+    log: &'a Log,
+    target: &'a dyn TargetPolicy,
+    probabilities: Rows,
+    predictions: Rows,
+    /// `[segment][variant of the target][variant of the model]`, NaN where not made yet; empty where that is too many.
+    expected: Vec<f64>,
+    /// `[segment][variant of the target][group]`, likewise.
+    of_groups: Vec<f64>,
+    /// `[segment][variant of the target]`, likewise.
+    supported: Vec<Option<bool>>,
+}
+
+/// The most numbers that are kept of each kind.
+const LARGEST: usize = 1 << 21;
+
+impl<'a> Shared<'a> {
+    pub(super) fn new(log: &'a Log, target: &'a dyn TargetPolicy, groups: usize) -> Self {
+        let places = log.segments().len() * FOLDS;
+        let room = |entries: usize| if entries <= LARGEST { vec![f64::NAN; entries] } else { Vec::new() };
+        Self {
+            log,
+            target,
+            probabilities: Rows::new(log, places),
+            predictions: Rows::new(log, places),
+            expected: room(places * FOLDS),
+            of_groups: room(places.saturating_mul(groups)),
+            supported: if places <= LARGEST { vec![None; places] } else { Vec::new() },
+        }
+    }
+
+    /// The target's probability of what was sent in each round of a chunk.
+    pub(super) fn probabilities(&mut self, first: usize, chunk: &Chunk, probabilities: &mut Vec<f64>) {
+        let (log, target) = (self.log, self.target);
+        for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
+            let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
+            let row = place(&occasion, target.variant(occasion.round))
+                .and_then(|place| self.probabilities.row(place, |arm| target.probability(&occasion, arm)));
+            probabilities.push(match row {
+                Some(row) => row[arm.index()],
+                None => target.probability(&occasion, arm),
+            });
+        }
+    }
+
+    /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms, in this unit.
+    pub(super) fn predictions(
+        &mut self,
+        first: usize,
+        chunk: &Chunk,
+        model: &dyn RewardModel,
+        unit: f64,
+        predicted: &mut Vec<f64>,
+        expected: &mut Vec<f64>,
+    ) {
+        let (log, target) = (self.log, self.target);
+        for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
+            let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
+            let variant = model.variant(occasion.round).filter(|&variant| variant < FOLDS);
+            let row = place(&occasion, variant)
+                .and_then(|place| self.predictions.row(place, |arm| model.reward(&occasion, arm)));
+            predicted.push(
+                match row {
+                    Some(row) => row[arm.index()],
+                    None => model.reward(&occasion, arm),
+                } / unit,
+            );
+            let sum = || {
+                let arms = occasion.eligible.iter().map(|arm| (arm, target.probability(&occasion, arm)));
+                // An arm that is never sent may have a prediction that is no number.
+                let sent = arms.filter(|&(_, probability)| probability > 0.0);
+                sent.map(|(arm, probability)| probability * model.reward(&occasion, arm)).sum()
+            };
+            let place = place(&occasion, target.variant(occasion.round)).zip(variant);
+            let place = place.map(|(row, variant)| row * FOLDS + variant);
+            expected.push(kept(&mut self.expected, place, sum) / unit);
+        }
+    }
+
+    /// Σ π(a) over the eligible arms of a group.
+    pub(super) fn of_group(&mut self, occasion: &Occasion<'_>, groups: &ArmGroups, group: usize) -> f64 {
+        let target = self.target;
+        let sum = || {
+            let members = groups.members(group).iter().filter(|&&arm| occasion.eligible.contains(arm));
+            members.map(|&arm| target.probability(occasion, arm)).sum()
+        };
+        let place = place(occasion, target.variant(occasion.round)).map(|row| row * groups.len() + group);
+        kept(&mut self.of_groups, place, sum)
+    }
+
+    /// Whether the log shows all that the target may send on an occasion of which it does not show all arms.
+    pub(super) fn is_supported(&mut self, occasion: &Occasion<'_>) -> bool {
+        let (log, target) = (self.log, self.target);
+        let ask = || target.is_supported(occasion, log.shown(occasion.segment));
+        let place = place(occasion, target.variant(occasion.round));
+        match place.and_then(|place| self.supported.get_mut(place)) {
+            Some(answer) => *answer.get_or_insert_with(ask),
+            None => ask(),
+        }
+    }
+}
+
+/// The place of a segment and a variant; none where the round has numbers of its own.
+fn place(occasion: &Occasion<'_>, variant: Option<usize>) -> Option<usize> {
+    let variant = variant.filter(|&variant| variant < FOLDS)?;
+    occasion.eligible.is_all().then_some(occasion.segment.index() * FOLDS + variant)
+}
+
+/// The number kept at this place, made if it is not there.
+fn kept(numbers: &mut [f64], place: Option<usize>, make: impl FnOnce() -> f64) -> f64 {
+    match place.and_then(|place| numbers.get_mut(place)) {
+        Some(number) => {
+            if number.is_nan() {
+                *number = make();
+            }
+            *number
+        }
+        None => make(),
+    }
+}
+
+/// A number for each arm, by place; none where making them would cost more than asking in every round.
+struct Rows {
+    arms: usize,
+    made: Vec<bool>,
+    numbers: Vec<f64>,
+}
+
+impl Rows {
+    fn new(log: &Log, places: usize) -> Self {
+        let arms = log.arms().len();
+        let entries = places.saturating_mul(arms);
+        let worth = entries <= log.rounds().len().min(LARGEST);
+        let (made, numbers) = if worth { (places, entries) } else { (0, 0) };
+        Self { arms, made: vec![false; made], numbers: vec![0.0; numbers] }
+    }
+
+    fn row(&mut self, place: usize, of: impl Fn(ArmId) -> f64) -> Option<&[f64]> {
+        let made = self.made.get_mut(place)?;
+        let row = &mut self.numbers[place * self.arms..][..self.arms];
+        if !*made {
+            *made = true;
+            (0..).zip(&mut *row).for_each(|(arm, number)| *number = of(ArmId::new(arm)));
+        }
+        Some(row)
+    }
+}
