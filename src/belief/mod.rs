@@ -6,6 +6,8 @@
 
 pub mod best;
 mod beta;
+mod change;
+mod confidence_sequence;
 pub mod delay;
 mod evidence;
 mod forgetting;
@@ -24,6 +26,8 @@ mod value;
 mod zero_inflated;
 
 pub use beta::{Beta, BetaError};
+pub use change::{Change, Stretch, change};
+pub use confidence_sequence::{ConfidenceSequence, ConfidenceSequenceError};
 pub use evidence::Pending;
 pub use forgetting::{Forgetting, ForgettingError};
 pub use gamma::{Gamma, GammaError};
@@ -38,5 +42,6 @@ pub use tried::Tried;
 pub use value::{expected_maximum, value_remaining};
 pub use zero_inflated::{AmountPerMessage, ZeroInflated, ZeroInflatedError, payments};
 
+pub(crate) use confidence_sequence::normal_mixture;
 pub(crate) use evidence::Evidence;
 pub(crate) use logarithm::log_shortfall;

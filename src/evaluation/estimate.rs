@@ -61,6 +61,15 @@ pub enum EstimateError {
         /// What was given.
         confidence: f64,
     },
+    /// A weight is above the limit that was said to be known beforehand.
+    WeightLimit {
+        /// The weight.
+        weight: f64,
+        /// The limit.
+        limit: f64,
+    },
+    /// Rounds that belong together foretell each other, which an interval for all times does not allow.
+    Clusters,
     /// An estimator asks for what is not there: propensities, a reward model, or dimensions of arms.
     Missing {
         /// The estimator.
@@ -96,6 +105,10 @@ impl fmt::Display for EstimateError {
             }
             Self::Lambda { lambda } => write!(f, "lambda {lambda} is not above 0"),
             Self::Confidence { confidence } => write!(f, "confidence {confidence} is not between 0 and 1"),
+            Self::WeightLimit { weight, limit } => {
+                write!(f, "a weight of {weight} is above {limit}, which the least propensity given allows")
+            }
+            Self::Clusters => f.write_str("rounds in clusters foretell each other"),
             Self::Missing { estimator } => {
                 let needs = match () {
                     () if estimator.needs_dimensions() => "propensities and dimensions of arms",

@@ -42,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod anytime;
 mod arm_groups;
 mod best_per_segment;
 mod cells;
@@ -49,6 +50,7 @@ mod columns;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod estimate;
+mod exponential_mixture;
 #[cfg(feature = "journal")]
 mod from_journal;
 mod honesty;
@@ -70,6 +72,7 @@ mod target;
 mod weighted;
 mod weighted_rounds;
 
+pub use anytime::{Anytime, RunningValue};
 pub use arm_groups::{ArmGroups, UnknownDimension};
 pub use best_per_segment::BestPerSegment;
 pub use estimate::{Estimate, EstimateError};
