@@ -65,6 +65,7 @@ mod round;
 mod round_table;
 mod rounds;
 mod roundwise;
+mod segment_tree;
 mod shared;
 mod shown;
 mod support;
@@ -93,5 +94,6 @@ pub use rounds::{Rounds, RoundsIter};
 pub use roundwise::{
     Answer, Difference, Estimator, Evaluable, Evaluation, Evaluator, Interval, UnknownEstimator,
 };
+pub use segment_tree::{Group, SegmentTree, Split, Worth};
 pub use target::{Occasion, TableError, TargetPolicy, TargetTable};
 pub use weighted_rounds::WeightedRounds;
