@@ -146,8 +146,8 @@ fn no_bandit_ignores_a_goal_that_it_does_not_count() {
         Bandit::builder(arms, Segments::single()).boxed_policy(policy).build().map(|_| ())
     };
     let priced = || Priced::new(EpsilonGreedy::default(), [Goal::AtMost(0.1)]).unwrap();
-    assert_eq!(build(Box::new(priced())), Err(BuildError::Goals { goals: 1 }));
-    assert_eq!(build(Box::new(BurnIn::new(priced(), 10))), Err(BuildError::Goals { goals: 1 }));
+    assert_eq!(build(Box::new(priced())), Err(BuildError::Goals { goals: 1, declared: 0 }));
+    assert_eq!(build(Box::new(BurnIn::new(priced(), 10))), Err(BuildError::Goals { goals: 1, declared: 0 }));
     assert_eq!(build(Box::new(Priced::new(EpsilonGreedy::default(), []).unwrap())), Ok(()));
     for wrong in [f64::NAN, f64::INFINITY] {
         assert!(Priced::new(Thompson::default(), [Goal::AtMost(wrong)]).is_err());

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::arm::NameError;
 use crate::belief::ForgettingError;
 use crate::plan::SharesError;
-use crate::reward::{Reward, RewardKindError, RewardValueError};
+use crate::reward::{GoalError, Reward, RewardKindError, RewardValueError};
 use crate::time::Window;
 
 /// Why a bandit cannot be built.
@@ -22,10 +22,26 @@ pub enum BuildError {
     },
     /// Floors and caps that cannot be kept, or of what does not exist.
     Shares(SharesError),
-    /// The policy needs further goals to be counted, which a bandit does not do.
+    /// The policy needs more further goals than are declared.
     Goals {
-        /// How many.
+        /// How many it needs.
         goals: usize,
+        /// How many there are.
+        declared: usize,
+    },
+    /// Further goals go by stages, and rewards come whole.
+    GoalsWithoutStages,
+    /// The rule of a further goal does not go by stages alone, or not by these arms.
+    Goal {
+        /// The goal.
+        goal: String,
+        /// What is wrong.
+        error: GoalError,
+    },
+    /// Two goals have the same name.
+    GoalTwice {
+        /// The name.
+        goal: String,
     },
     /// The default reward is not admissible.
     DefaultReward(RewardValueError),
@@ -68,9 +84,12 @@ impl fmt::Display for BuildError {
         match self {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
-            Self::Goals { goals } => {
-                write!(f, "the policy needs {goals} further goals, a bandit counts none")
+            Self::Goals { goals, declared } => {
+                write!(f, "the policy needs {goals} further goals, and {declared} are declared")
             }
+            Self::GoalsWithoutStages => f.write_str("further goals need outcomes in stages"),
+            Self::Goal { goal, error } => write!(f, "goal {goal}: {error}"),
+            Self::GoalTwice { goal } => write!(f, "goal {goal} is declared twice"),
             Self::Shares(error) => write!(f, "shares: {error}"),
             Self::DefaultReward(error) => write!(f, "default reward: {error}"),
             Self::Window { window } => write!(f, "there is no window such as {window:?}"),
@@ -99,6 +118,7 @@ impl Error for BuildError {
         match self {
             Self::RewardKind(error) => Some(error),
             Self::Shares(error) => Some(error),
+            Self::Goal { error, .. } => Some(error),
             Self::DefaultReward(error) => Some(error),
             Self::Cost(error) => Some(error),
             Self::Forgetting(error) => Some(error),

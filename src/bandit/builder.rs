@@ -11,12 +11,13 @@ use crate::plan::{Book, Cadence, Shares};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardRule};
 use crate::segment::{Segment, Segments};
-use crate::statistics::{Cells, Cohort, Defaults, ImportanceCells, Ledger, Shape};
+use crate::statistics::{Cells, Cohort, Defaults, Goals, ImportanceCells, Ledger, Shape};
 use crate::sync::AtomicU64;
 use crate::time::Window;
 
 use super::build_error::BuildError;
 use super::exchange::Exchange;
+use super::goals::Declared;
 use super::observing::Stages;
 use super::priors::Priors;
 use super::waiting::{Groups, Waiting};
@@ -25,11 +26,11 @@ use super::{Bandit, DelaysBy, Refresh};
 /// Collects the settings of a [`Bandit`]; see [`Bandit::builder`].
 #[derive(Debug)]
 pub struct BanditBuilder {
-    arms: ArmSpace,
+    pub(super) arms: ArmSpace,
     segments: Segments,
     reward: RewardKind,
     priors: Priors,
-    policy: Box<dyn Policy>,
+    pub(super) policy: Box<dyn Policy>,
     exploration: f64,
     shares: Shares,
     cadence: Cadence,
@@ -39,7 +40,8 @@ pub struct BanditBuilder {
     incarnation: Option<u64>,
     window: Option<Window>,
     default: Option<Reward>,
-    stages: Option<RewardRule>,
+    pub(super) stages: Option<RewardRule>,
+    pub(super) goals: Vec<Declared>,
     pending: Pending,
     delays_by: DelaysBy,
     forgetting: Forgetting,
@@ -65,6 +67,7 @@ impl BanditBuilder {
             window: None,
             default: None,
             stages: None,
+            goals: Vec::new(),
             pending: Pending::default(),
             delays_by: DelaysBy::default(),
             forgetting: Forgetting::default(),
@@ -305,9 +308,7 @@ impl BanditBuilder {
         if !(0.0..=1.0).contains(&self.exploration) {
             return Err(BuildError::Exploration { share: self.exploration });
         }
-        if self.policy.goals() > 0 {
-            return Err(BuildError::Goals { goals: self.policy.goals() });
-        }
+        let goals = Goals::from(self.goal_totals()?);
         let mut numbers = vec![self.keys.current.id()];
         for key in &self.keys.accepted {
             if numbers.contains(&key.id()) {
@@ -337,15 +338,18 @@ impl BanditBuilder {
             let shape = Shape {
                 kind: self.reward,
                 defaults,
+                goals: Goals::clone(&goals),
                 segments: self.segments.len(),
                 arms: self.arms.len(),
-                groups: levels.len(),
+                groups: levels.len() * (1 + goals.len()),
                 window,
             };
             let ledger = Ledger::new(shape, issuer);
             let stages = self.stages.map(Stages::new);
             let mut waiting = Waiting::new(ledger, self.pending, forgetting, groups, levels, stages);
+            waiting.goals = self.goals;
             waiting.delays_by = self.delays_by;
+            waiting.learn_delays();
             waiting
         });
         let importance = self.policy.importance(self.arms.len());

@@ -13,8 +13,8 @@ use crate::snapshot::{RestoreError, Snapshot};
 use crate::statistics::Defaults;
 use crate::time::Timestamp;
 
-use super::Bandit;
 use super::replaying::{Replay, ReplayError};
+use super::{Bandit, BanditBuilder};
 
 /// What stands for no amount in the record of an outcome.
 pub(super) const NO_AMOUNT: f64 = -1.0;
@@ -176,7 +176,10 @@ impl Bandit {
                     builder.default_reward(Reward::new(self.reward.unscale(scaled)))
                 }
                 Defaults::ByArm(_) => match self.reward_rule() {
-                    Some(rule) => builder.stages(rule.clone()),
+                    Some(rule) => {
+                        let goals = waiting.goals.iter().cloned();
+                        goals.fold(builder.stages(rule.clone()), BanditBuilder::declaring)
+                    }
                     None => unreachable!("arms start from different totals by a rule only"),
                 },
             };

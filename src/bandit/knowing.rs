@@ -3,6 +3,7 @@
 use crate::arm::{ArmId, ArmSpace};
 use crate::belief::{Beta, Evidence, Pending, Tried};
 use crate::policy::Portfolio;
+use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
 use crate::statistics::{ArmStatistics, Entry, State};
 
@@ -37,13 +38,24 @@ impl Portfolio for Everyone<'_> {
         match &bandit.waiting {
             None => Tried::counted(each.zip(&bandit.counts(segment, &all))),
             Some(waiting) => {
-                let evidence = waiting.ledger.with(|state| bandit.evidence(waiting, state, segment, &all));
+                let evidence = waiting
+                    .ledger
+                    .with(|state| bandit.evidence(waiting, state, Measure::Reward, segment, &all));
                 let earned =
                     |(arm, told): (ArmId, &Evidence)| (arm, told.earned(waiting.default_reward(arm)));
                 Tried::those(each.zip(&evidence).map(earned))
             }
         }
     }
+}
+
+/// By what it is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// The reward.
+    Reward,
+    /// A further goal, by its number.
+    Goal(usize),
 }
 
 /// What is known of some arms in a segment, one entry for each.
@@ -73,7 +85,8 @@ impl Bandit {
             let told = statistics.iter().map(|arm| arm.returned()).sum();
             return Known { statistics, posteriors, told };
         };
-        let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, segment, arms));
+        let evidence =
+            waiting.ledger.with(|state| self.evidence(waiting, state, Measure::Reward, segment, arms));
         let defaults = arms.iter().map(|&arm| waiting.default_reward(arm));
         let with_default = || evidence.iter().zip(defaults.clone());
         let posterior = |((evidence, default), &arm): ((&Evidence, _), &ArmId)| {
@@ -97,12 +110,25 @@ impl Bandit {
         statistics
     }
 
+    /// What is believed of the mean of a further goal with each of these arms, which ascend.
+    pub(super) fn believed_of_goal(&self, goal: usize, segment: SegmentId, arms: &[ArmId]) -> Vec<Beta> {
+        let Some(waiting) = &self.waiting else { unreachable!("goals are counted where there is a window") };
+        let (measure, prior) = (Measure::Goal(goal), waiting.goals[goal].prior);
+        let evidence = waiting.ledger.with(|state| self.evidence(waiting, state, measure, segment, arms));
+        let posterior = |(evidence, &arm): (&Evidence, &ArmId)| {
+            let (trials, sum) = evidence.earned(waiting.default_of(measure, arm));
+            prior.updated(sum, (trials - sum).max(0.0))
+        };
+        evidence.iter().zip(arms).map(posterior).collect()
+    }
+
     /// The weighted counts, layer by layer and cohort by cohort in the order of their time and owners: the same counters
     /// and the same time give the same sums, bit for bit.
     fn evidence(
         &self,
         waiting: &Waiting,
         state: &State,
+        measure: Measure,
         segment: SegmentId,
         arms: &[ArmId],
     ) -> Vec<Evidence> {
@@ -128,8 +154,11 @@ impl Bandit {
         layers.sort_by_key(|&(sender, layer)| (layer.buckets, sender));
         for (_, layer) in layers {
             let weight = weight(layer.buckets);
-            layer
-                .visit(segment, arms, |position, statistics| evidence[position].add(statistics, weight, 1.0));
+            let add = |position: usize, statistics| evidence[position].add(statistics, weight, 1.0);
+            match measure {
+                Measure::Reward => layer.visit(segment, arms, add),
+                Measure::Goal(goal) => layer.visit_goal(goal, segment, arms, add),
+            }
         }
         let laws = waiting.laws();
         // What others have told is as old as their word: what has come since they know and we do not, so that their
@@ -147,12 +176,17 @@ impl Bandit {
         for (entry, told, until) in open {
             let bucket = entry.id.bucket();
             let weight = weight((bucket, bucket));
-            let counted = entry.cells.read_each(segment, arms);
+            let counted = match measure {
+                Measure::Reward => entry.cells.read_each(segment, arms),
+                Measure::Goal(goal) => {
+                    arms.iter().map(|&arm| entry.cells.read_goal(goal, segment, arm)).collect()
+                }
+            };
             let counted = evidence.iter_mut().zip(counted).zip(arms);
             let counted = counted.filter(|((_, statistics), _)| *statistics != ArmStatistics::default());
             if entry.id.is_closed(told, window) {
                 for ((evidence, statistics), &arm) in counted {
-                    evidence.add(statistics.settled(waiting.default_reward(arm)), weight, 1.0);
+                    evidence.add(statistics.settled(waiting.default_of(measure, arm)), weight, 1.0);
                 }
                 continue;
             }
@@ -161,12 +195,13 @@ impl Bandit {
                     Pending::ClosedOnly => evidence.add(statistics.only_issued(), weight, 0.0),
                     Pending::AsDefault => evidence.add(statistics, weight, 1.0),
                     Pending::Corrected => {
-                        let law = laws.get(waiting.groups.of(segment, arm));
+                        let law = laws.get(waiting.law_of(measure, segment, arm));
                         let share = law.map_or(1.0, |law| law.cdf(until - f64::from(bucket)));
                         match waiting.stages {
                             None => evidence.add(statistics, weight, share),
                             Some(_) => {
-                                evidence.add_stages(statistics, weight, share, waiting.default_reward(arm));
+                                let default = waiting.default_of(measure, arm);
+                                evidence.add_stages(statistics, weight, share, default);
                             }
                         }
                     }
@@ -186,16 +221,22 @@ impl Bandit {
     #[track_caller]
     pub fn statistics(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
         self.check(segment, arm);
-        self.counted(segment, arm, true)
+        self.counted(Measure::Reward, segment, arm, true)
     }
 
     /// The same of decisions that have had their time, as all have where there is no window.
     pub(super) fn settled(&self, segment: SegmentId, arm: ArmId) -> ArmStatistics {
-        self.counted(segment, arm, false)
+        self.counted(Measure::Reward, segment, arm, false)
     }
 
     /// What has been counted of an arm, of decisions whose window is open too or not.
-    fn counted(&self, segment: SegmentId, arm: ArmId, open: bool) -> ArmStatistics {
+    pub(super) fn counted(
+        &self,
+        measure: Measure,
+        segment: SegmentId,
+        arm: ArmId,
+        open: bool,
+    ) -> ArmStatistics {
         let peers = self.peers();
         let mut sum = ArmStatistics::default();
         let mut add = |statistics| sum = sum.plus(statistics);
@@ -206,14 +247,22 @@ impl Bandit {
                 .for_each(|(_, estate)| estate.endless.visit(segment, &[arm], |_, theirs| add(theirs)));
             return sum;
         };
-        let (window, default) = (waiting.window(), waiting.default_reward(arm));
+        let (window, default) = (waiting.window(), waiting.default_of(measure, arm));
         waiting.ledger.with(|state| {
             let theirs = peers.estates().flat_map(|(_, estate)| &estate.layers);
             let layers = state.history.layers().iter().map(|layer| &**layer).chain(theirs);
-            layers.for_each(|layer| layer.visit(segment, &[arm], |_, statistics| add(statistics)));
+            layers.for_each(|layer| match measure {
+                Measure::Reward => layer.visit(segment, &[arm], |_, statistics| add(statistics)),
+                Measure::Goal(goal) => {
+                    layer.visit_goal(goal, segment, &[arm], |_, statistics| add(statistics));
+                }
+            });
             let theirs = peers.estates().flat_map(|(_, estate)| &estate.entries).map(|entry| &**entry);
             for entry in state.open.iter().map(|entry| &**entry).chain(theirs) {
-                let statistics = entry.cells.read(segment, arm);
+                let statistics = match measure {
+                    Measure::Reward => entry.cells.read(segment, arm),
+                    Measure::Goal(goal) => entry.cells.read_goal(goal, segment, arm),
+                };
                 match state.is_closed(entry.id, window) {
                     true => add(statistics.settled(default)),
                     false if open => add(statistics),
@@ -237,9 +286,28 @@ impl Bandit {
     }
 
     #[track_caller]
-    fn check(&self, segment: SegmentId, arm: ArmId) {
+    pub(super) fn check(&self, segment: SegmentId, arm: ArmId) {
         let (segments, arms) = (self.segments.len(), self.arms.len());
         assert!(segment.index() < segments, "no segment {segment}; there are {segments}");
         assert!(arm.index() < arms, "no arm {arm}; there are {arms}");
+    }
+}
+
+impl Waiting {
+    /// What a decision has come to of which nothing has come.
+    fn default_of(&self, measure: Measure, arm: ArmId) -> Quantity {
+        match measure {
+            Measure::Reward => self.default_reward(arm),
+            Measure::Goal(goal) => self.ledger.shape().goals[goal].start(arm),
+        }
+    }
+
+    /// The number of the law of delays.
+    fn law_of(&self, measure: Measure, segment: SegmentId, arm: ArmId) -> usize {
+        let group = self.groups.of(segment, arm);
+        match measure {
+            Measure::Reward => group,
+            Measure::Goal(goal) => (1 + goal) * self.levels.len() + group,
+        }
     }
 }

@@ -4,6 +4,8 @@ mod ancestor;
 mod build_error;
 mod builder;
 mod exchange;
+mod goals;
+mod inheriting;
 #[cfg(feature = "journal")]
 mod journaling;
 mod knowing;

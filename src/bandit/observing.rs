@@ -27,7 +27,8 @@ impl Stages {
 
 impl Bandit {
     /// Counts a piece of what came of a decision, in any order of arrival, each stage once, from any thread. The reward
-    /// of the decision is what the [rule](crate::BanditBuilder::stages) makes of all pieces until its window closes.
+    /// of the decision is what the [rule](crate::BanditBuilder::stages) makes of all pieces until its window closes, and so are
+    /// its [further goals](crate::BanditBuilder::goal).
     ///
     /// Where the rule discounts by time, it counts from the middle of the decision's bucket (a decision knows no finer
     /// time) to the time that the host has told [last](Bandit::now), and not below 0. The journal keeps that time.
@@ -145,7 +146,8 @@ impl Waiting {
                 stages.clipped.fetch_add(1, Ordering::Relaxed);
             }
             let conversion = stages.rule.is_conversion(outcome.stage(), first);
-            self.arrived(at, entry, (segment, arm), conversion);
+            let goals = entry.cells.turned(arm, outcome.stage(), joined.state);
+            self.arrived(at, entry, (segment, arm), conversion, goals);
             Ok(now)
         })
     }

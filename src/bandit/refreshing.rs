@@ -106,6 +106,8 @@ impl Bandit {
         let everyone = Everyone(self);
         let view = View::new(&arms, &posteriors, &statistics).of_segment(segment).with_portfolio(&everyone);
         let view = losses.as_ref().map_or(view, |losses| view.with_losses(losses));
+        let goals = self.believed_of_goals(segment, &arms);
+        let view = view.with_goals(&goals);
         let probabilities = self.policy.probabilities(&view);
 
         let selections = || statistics.iter().map(|arm| arm.issued()).sum();

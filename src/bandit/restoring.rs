@@ -4,23 +4,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::arm::ArmId;
 use crate::decision::Issuer;
-use crate::reward::{Quantity, RewardKind};
+use crate::reward::Quantity;
 use crate::segment::SegmentId;
-use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
-use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry, Layer, StatisticsError};
+use crate::snapshot::{Generation, GroupedDelays, Life, Place, RestoreError, Restored, Snapshot};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry, Layer};
 use crate::sync::{Arc, Ordering};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
 use super::exchange::Exchange;
-use super::rewarding::SpaceError;
+use super::goals::is_of_goal;
+use super::inheriting::{check_goals, inherit_goal};
 use super::waiting::{Groups, Waiting};
 
 /// Counters by today's names and by where they were counted.
-type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
+pub(super) type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
+
+/// The same by today's further goals.
+pub(super) type GoalsCounted = Vec<Counted>;
 
 /// The records of cohorts of earlier lives.
-type Lives<'a> = BTreeMap<(Issuer, CohortId), &'a Life>;
+pub(super) type Lives<'a> = BTreeMap<(Issuer, CohortId), &'a Life>;
 
 /// What somebody has left, by today's names.
 #[derive(Debug, Default)]
@@ -71,7 +75,11 @@ impl Bandit {
         let segments = segments.map(|s| (ancestor.segment[s.id().index()].is_some(), s.to_string()));
         let today = self.arms.iter().map(|arm| (latest.arms.find(arm.levels()).is_ok(), arm.to_string()));
         let now = self.segments.iter().map(|s| (latest.segments.find(s.levels()).is_ok(), s.to_string()));
-        let restored = Restored { arms: matching(arms, today), segments: matching(segments, now) };
+        let told = self.goals_told(&snapshot.goals, ancestor);
+        let then = (0..).zip(&snapshot.goals).map(|(at, goal)| (told.contains(&Some(at)), goal.name.clone()));
+        let declared = self.declared().iter().zip(&told);
+        let goals = matching(then, declared.map(|(goal, told)| (told.is_some(), goal.name.clone())));
+        let restored = Restored { arms: matching(arms, today), segments: matching(segments, now), goals };
         self.take_over(estate);
         self.exchange = exchange;
         #[cfg(feature = "journal")]
@@ -105,6 +113,10 @@ impl Bandit {
         for generation in &snapshot.generations {
             ancestors.push(self.inherit(generation, now, &lives, &mut counted)?);
         }
+        let goals = self.goals_told(&snapshot.goals, &ancestors[0]).into_iter();
+        let goals = goals.map(|told| inherit_goal(&ancestors, &snapshot.generations, told));
+        let goals: GoalsCounted = goals.collect::<Result<_, _>>()?;
+        check_goals(&counted, &goals)?;
         self.same_baselines(snapshot, &ancestors[0])?;
         let issuers = snapshot.lives.iter();
         let issuers =
@@ -119,8 +131,8 @@ impl Bandit {
             }
             Some(waiting) => {
                 let delays = snapshot.waiting.as_ref().map_or(&[][..], |record| &record.delays);
-                estate.layers = waiting.layers(delays, &counted)?;
-                estate.entries = waiting.entries(lives, &counted);
+                estate.layers = waiting.layers(delays, &counted, &goals)?;
+                estate.entries = waiting.entries(lives, &counted, &goals);
             }
         }
         Ok(estate)
@@ -260,96 +272,6 @@ impl Bandit {
         }
         Ok(past)
     }
-
-    /// Adds a generation's counters to those of today's names; what has no name today stays with the ancestor.
-    fn inherit(
-        &self,
-        generation: &Generation,
-        now: u32,
-        lives: &Lives<'_>,
-        counted: &mut Counted,
-    ) -> Result<Ancestor, RestoreError> {
-        let last = generation.last.unwrap_or(now);
-        let mut ancestor = Ancestor::new(&generation.arms, &generation.segments, last, self);
-        let mut places = BTreeSet::new();
-        let endless = (Place::Endless, &generation.cells);
-        let others = generation.places.iter().map(|record| (record.place, &record.cells));
-        for (place, cells) in std::iter::once(endless).chain(others).filter(|(_, cells)| !cells.is_empty()) {
-            self.check_place(place, lives)?;
-            if !places.insert(place) {
-                return Err(RestoreError::Place { place: format!("{place:?}") });
-            }
-            self.inherit_cells(&mut ancestor, place, cells, counted)?;
-        }
-        Ok(ancestor)
-    }
-
-    fn inherit_cells(
-        &self,
-        ancestor: &mut Ancestor,
-        place: Place,
-        cells: &Cells,
-        counted: &mut Counted,
-    ) -> Result<(), RestoreError> {
-        let mut seen = BTreeSet::new();
-        for &(segment, arm, statistics) in cells {
-            let fault = |error| RestoreError::Statistics { segment, arm, error };
-            if self.reward == RewardKind::Binary && !statistics.is_binary() {
-                return Err(fault(StatisticsError::Inconsistent { statistics }));
-            }
-            let statistics = self.checked(place, statistics).map_err(fault)?;
-            let at = (SegmentId::new(segment), ArmId::new(arm));
-            match ancestor.translate(at.0, at.1) {
-                _ if !seen.insert((segment, arm)) => return Err(RestoreError::Cell { segment, arm }),
-                Ok((now_segment, now_arm)) => {
-                    let sum = counted.entry((place, now_segment, now_arm)).or_default();
-                    let merged = sum.merge(statistics).map_err(fault)?;
-                    *sum = self.checked(place, merged).map_err(fault)?;
-                }
-                Err(SpaceError::Vanished { .. }) => {
-                    ancestor.cells.entry(place).or_default().insert(at, statistics);
-                }
-                Err(SpaceError::Unknown { .. }) => return Err(RestoreError::Cell { segment, arm }),
-            }
-        }
-        Ok(())
-    }
-
-    /// Counters, if the cells at that place can hold them.
-    pub(super) fn checked(
-        &self,
-        place: Place,
-        statistics: ArmStatistics,
-    ) -> Result<ArmStatistics, StatisticsError> {
-        let statistics = statistics.checked()?;
-        let impossible = match (place, &self.waiting) {
-            (Place::Layer { .. }, _) => statistics.issued() != statistics.returned(),
-            (Place::Cohort { .. }, Some(waiting)) => {
-                if statistics.issued() > Entry::MAX_COUNT {
-                    return Err(StatisticsError::TooMany { count: statistics.issued() });
-                }
-                // Of yes-or-no outcomes only those count that are not the default.
-                let failures = matches!(waiting.defaults(), Defaults::Alike(default) if default.get() == 0);
-                let other = if failures { statistics.returned() } else { 0 };
-                self.reward == RewardKind::Binary && statistics != statistics.with_sum(other)
-            }
-            _ => false,
-        };
-        if impossible { Err(StatisticsError::Inconsistent { statistics }) } else { Ok(statistics) }
-    }
-
-    /// Whether there can be counters at a place.
-    fn check_place(&self, place: Place, lives: &Lives<'_>) -> Result<(), RestoreError> {
-        let possible = match place {
-            Place::Endless => self.waiting.is_none(),
-            Place::Layer { first, last } => self.waiting.is_some() && first <= last,
-            Place::Cohort { replica, incarnation, cohort } => {
-                let issuer = Issuer { replica, incarnation };
-                self.waiting.is_some() && lives.contains_key(&(issuer, CohortId::new(cohort)))
-            }
-        };
-        if possible { Ok(()) } else { Err(RestoreError::Place { place: format!("{place:?}") }) }
-    }
 }
 
 /// The numbers and claims that a record tells of.
@@ -363,6 +285,7 @@ impl Waiting {
         &self,
         delays: &[(u32, u32, GroupedDelays)],
         counted: &Counted,
+        goals: &GoalsCounted,
     ) -> Result<Vec<Layer>, RestoreError> {
         let mut layers: BTreeMap<(u32, u32), Layer> = BTreeMap::new();
         for &(first, last, ref delays) in delays {
@@ -377,11 +300,20 @@ impl Waiting {
                 layer.or_insert_with(|| Layer::new((first, last), Vec::new())).add(segment, arm, statistics);
             }
         }
+        for (goal, counted) in goals.iter().enumerate() {
+            for (&(place, segment, arm), &statistics) in counted {
+                if let Place::Layer { first, last } = place
+                    && let Some(layer) = layers.get_mut(&(first, last))
+                {
+                    layer.add_goal(goal, segment, arm, statistics);
+                }
+            }
+        }
         Ok(layers.into_values().collect())
     }
 
     /// The cohorts that are open.
-    fn entries(&self, lives: Lives<'_>, counted: &Counted) -> Vec<Arc<Entry>> {
+    fn entries(&self, lives: Lives<'_>, counted: &Counted, goals: &GoalsCounted) -> Vec<Arc<Entry>> {
         let mut keepers: BTreeMap<CohortId, Arc<Entry>> = BTreeMap::new();
         let restored = |((issuer, id), life): ((Issuer, CohortId), &Life)| {
             let entry = Arc::new(Entry::earlier(self.ledger.shape(), issuer, id, numbers(life)));
@@ -398,6 +330,12 @@ impl Waiting {
                 let id = (Issuer { replica, incarnation }, CohortId::new(cohort));
                 if let Some(entry) = entries.get(&id) {
                     entry.cells.add(segment, arm, statistics);
+                    // Of decisions of which nothing has come everything is known.
+                    for (goal, told) in goals.iter().enumerate().filter(|_| statistics.returned() > 0) {
+                        let told = told.get(&(place, segment, arm)).copied();
+                        let told = told.filter(|told| told.returned() == statistics.returned());
+                        entry.cells.add_goal(goal, (segment, arm), told);
+                    }
                 }
             }
         }
@@ -408,14 +346,25 @@ impl Waiting {
     fn ungrouped(&self, delays: &GroupedDelays) -> Vec<u64> {
         let width = self.window().delays();
         if let Groups::One = self.groups {
-            let mut all = vec![0_u64; width];
-            for counts in delays.values() {
-                all.iter_mut().zip(counts).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
-            }
-            return all;
+            return self.goals.iter().fold(self.pooled(delays, |key| !is_of_goal(key)), |mut laws, goal| {
+                let prefix = goal.delay_key("");
+                laws.extend(self.pooled(delays, |key| key.starts_with(&prefix)));
+                laws
+            });
         }
-        let of =
-            |level| delays.get(level).into_iter().flatten().copied().chain(std::iter::repeat(0)).take(width);
-        self.levels.iter().flat_map(of).collect()
+        let of = |key: String| {
+            let counts = delays.get(&key).into_iter().flatten().copied();
+            counts.chain(std::iter::repeat(0)).take(width).collect::<Vec<_>>()
+        };
+        self.delay_keys().flat_map(of).collect()
+    }
+
+    /// The sum of the conversions under some keys.
+    fn pooled(&self, delays: &GroupedDelays, of: impl Fn(&str) -> bool) -> Vec<u64> {
+        let mut all = vec![0_u64; self.window().delays()];
+        for (_, counts) in delays.iter().filter(|(key, _)| of(key)) {
+            all.iter_mut().zip(counts).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
+        }
+        all
     }
 }

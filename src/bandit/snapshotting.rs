@@ -8,12 +8,20 @@ use crate::delta::ExchangeRecord;
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
 use crate::snapshot::{Cells, Generation, GroupedDelays, Life, Place, PlaceRecord, Snapshot, WaitingRecord};
-use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults};
+use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, Kept};
 use super::exchange::Exchange;
 use super::waiting::Waiting;
+
+/// What is told of a place.
+#[derive(Debug, Default)]
+struct Told {
+    cells: Cells,
+    /// By the further goals.
+    goals: Vec<Cells>,
+}
 
 impl Bandit {
     /// Everything learnt so far, as plain data.
@@ -40,12 +48,13 @@ impl Bandit {
     /// What this process has counted itself.
     pub(super) fn own_snapshot(&self) -> Snapshot {
         // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
-        let mut cells: BTreeMap<Place, Cells> = BTreeMap::new();
+        let mut cells: BTreeMap<Place, Told> = BTreeMap::new();
+        let goals = self.declared().len();
         let mut waiting = None;
         let mut lives = Vec::new();
         match &self.waiting {
             None => {
-                let counted = cells.entry(Place::Endless).or_default();
+                let counted = &mut cells.entry(Place::Endless).or_default().cells;
                 self.cells.each_touched(|segment, arm, statistics| push(counted, segment, arm, statistics));
                 lives.push(life(self.issuer, CohortId::OPEN_ENDED, &self.cohort));
                 lives
@@ -55,18 +64,27 @@ impl Bandit {
                 let mut delays = Vec::new();
                 for layer in state.history.layers() {
                     let (first, last) = layer.buckets;
-                    let counted = cells.entry(Place::Layer { first, last }).or_default();
-                    layer.each().for_each(|(segment, one)| push(counted, segment, one.arm, one.statistics));
+                    let told = cells.entry(Place::Layer { first, last }).or_default();
+                    layer
+                        .each()
+                        .for_each(|(segment, one)| push(&mut told.cells, segment, one.arm, one.statistics));
+                    told.goals.resize_with(goals, Cells::new);
+                    for (goal, counted) in told.goals.iter_mut().enumerate() {
+                        layer
+                            .each_of_goal(goal)
+                            .for_each(|(segment, one)| push(counted, segment, one.arm, one.statistics));
+                    }
                     delays.push((first, last, mine.grouped(&layer.delays)));
                 }
                 // The latest first: it tells of the life that the snapshot is taken in.
                 for entry in state.open.iter().rev() {
                     let Issuer { replica, incarnation } = entry.issuer;
                     let place = Place::Cohort { replica, incarnation, cohort: entry.id.get() };
-                    let counted = cells.entry(place).or_default();
-                    entry
-                        .cells
-                        .each_touched(|segment, arm, statistics| push(counted, segment, arm, statistics));
+                    let told = cells.entry(place).or_default();
+                    entry.cells.each_touched(|segment, arm, statistics| {
+                        push(&mut told.cells, segment, arm, statistics);
+                    });
+                    told.goals = (0..goals).map(|goal| told_of_goal(entry, goal, &told.cells)).collect();
                     let delays = mine.grouped(&entry.delays.read());
                     lives.push(Life { delays, ..life(entry.issuer, entry.id, &entry.cohort) });
                 }
@@ -81,7 +99,9 @@ impl Bandit {
         let today = generation(&self.arms, &self.segments, cells);
         let open = open_places(&lives);
         let earlier = self.ancestors.iter().filter_map(|then| {
-            let left = self.left(&then.cells, &open);
+            // By the further goals nothing is kept of what has no name.
+            let untold = |(place, cells)| (place, Told { cells, goals: Vec::new() });
+            let left: BTreeMap<Place, Told> = self.left(&then.cells, &open).into_iter().map(untold).collect();
             let last = self.waiting.is_some().then_some(then.last);
             let told_of = !left.is_empty() || self.may_be_meant(then);
             told_of.then(|| Generation { last, ..generation(&then.arms, &then.segments, left) })
@@ -90,6 +110,12 @@ impl Bandit {
             version: Snapshot::VERSION,
             reward: self.reward,
             waiting,
+            goals: self
+                .declared()
+                .iter()
+                .zip(self.totals())
+                .map(|(goal, totals)| goal.record(totals))
+                .collect(),
             exchange: None,
             generations: std::iter::once(today).chain(earlier).collect(),
             lives,
@@ -155,10 +181,22 @@ impl Waiting {
     /// Conversions by the names of their groups; those without any left out.
     fn grouped(&self, delays: &[u64]) -> GroupedDelays {
         let width = self.window().delays();
-        let grouped = self.levels.iter().zip(delays.chunks(width));
+        let grouped = self.delay_keys().zip(delays.chunks(width));
         let some = grouped.filter(|(_, delays)| delays.iter().any(|&count| count > 0));
-        some.map(|(level, delays)| (level.clone(), delays.to_vec())).collect()
+        some.map(|(key, delays)| (key, delays.to_vec())).collect()
     }
+}
+
+/// What an open cohort tells by a further goal, beside these cells by the first: where something has returned, if all of that
+/// is known.
+fn told_of_goal(entry: &Entry, goal: usize, cells: &Cells) -> Cells {
+    let told = |&(segment, arm, first): &(u32, u32, ArmStatistics)| {
+        let place = (SegmentId::new(segment), ArmId::new(arm));
+        let statistics = entry.cells.read_goal(goal, place.0, place.1);
+        let known = first.returned() > 0 && statistics.returned() > 0;
+        known.then(|| (segment, arm, statistics.as_of(first)))
+    };
+    cells.iter().filter_map(told).collect()
 }
 
 fn push(cells: &mut Cells, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) {
@@ -167,9 +205,9 @@ fn push(cells: &mut Cells, segment: SegmentId, arm: ArmId, statistics: ArmStatis
     }
 }
 
-fn generation(arms: &ArmSpace, segments: &Segments, mut cells: BTreeMap<Place, Cells>) -> Generation {
-    let endless = cells.remove(&Place::Endless).unwrap_or_default();
-    let places = cells.into_iter().map(|(place, cells)| PlaceRecord { place, cells });
+fn generation(arms: &ArmSpace, segments: &Segments, mut cells: BTreeMap<Place, Told>) -> Generation {
+    let endless = cells.remove(&Place::Endless).unwrap_or_default().cells;
+    let places = cells.into_iter().map(|(place, Told { cells, goals })| PlaceRecord { place, cells, goals });
     Generation {
         arms: arms.clone(),
         segments: segments.clone(),

@@ -15,6 +15,7 @@ use crate::sync::{Arc, AtomicU64, Ordering, Published};
 use crate::time::{Timestamp, Window};
 
 use super::Bandit;
+use super::goals::Declared;
 use super::observing::Stages;
 use super::rewarding::RewardError;
 
@@ -32,7 +33,9 @@ pub(super) struct Waiting {
     pub(super) past: BTreeSet<Issuer>,
     /// Where outcomes come in stages.
     pub(super) stages: Option<Stages>,
-    /// The laws of delay of the groups, as estimated when the bucket began.
+    /// and what else is made of them.
+    pub(super) goals: Vec<Declared>,
+    /// The laws of delay of the groups, and again by each further goal, as estimated when the bucket began.
     laws: Published<Vec<DelayLaw>>,
     refused: AtomicU64,
     corrected: AtomicU64,
@@ -158,6 +161,7 @@ impl Waiting {
             levels,
             past,
             stages,
+            goals: Vec::new(),
             laws,
             refused,
             corrected,
@@ -172,19 +176,19 @@ impl Waiting {
         drop(self.laws.replace(Some(Arc::new(laws))));
     }
 
-    /// The laws of delay of the groups.
+    /// The laws of delay of the groups, and again by each further goal.
     pub(super) fn laws(&self) -> Arc<Vec<DelayLaw>> {
         self.laws.load().as_ref().map_or_else(Arc::default, Arc::clone)
     }
 
-    /// What is known of the delays of each group.
+    /// What is known of the delays of each group, and again by each further goal.
     fn delays(&self) -> Vec<DelayEstimate> {
         self.ledger.with(|state| {
             let width = self.window().delays();
             let layers = state.history.layers().iter().map(|layer| (layer.buckets.0, layer.delays.clone()));
             let open = state.open.iter().map(|entry| (entry.id.bucket(), entry.delays.read()));
             let Ok(none) = DelayCounts::new(width as u32) else { unreachable!("a window is short enough") };
-            let mut counts = vec![none; self.levels.len()];
+            let mut counts = vec![none; self.levels.len() * (1 + self.goals.len())];
             for (bucket, delays) in layers.chain(open) {
                 for (counts, delays) in counts.iter_mut().zip(delays.chunks(width)) {
                     for (delay, &conversions) in (0..).zip(delays) {
@@ -232,26 +236,37 @@ impl Waiting {
             let entry = self.claim(state, own, id, now)?;
             let counted = entry.cells.reward(segment, arm, quantity);
             counted.map_err(|refused| self.refusal(id, refused))?;
-            self.arrived(now, entry, (segment, arm), quantity != self.default_reward(arm));
+            self.arrived(
+                now,
+                entry,
+                (segment, arm),
+                quantity != self.default_reward(arm),
+                std::iter::empty(),
+            );
             Ok(now)
         })
     }
 
-    /// Notes that something has come of a decision at this bucket, and if it is its conversion with what delay.
+    /// Notes that something has come of a decision at this bucket, and if it is its conversion, or by further goals the like, with what delay.
     pub(super) fn arrived(
         &self,
         now: u32,
         entry: &Entry,
         (segment, arm): (SegmentId, ArmId),
         conversion: bool,
+        goals: impl Iterator<Item = usize>,
     ) {
         if entry.id.is_closed(now, self.window()) {
             // Relaxed: a figure for people.
             self.corrected.fetch_add(1, Ordering::Relaxed);
-        } else if conversion {
-            let delay = now.saturating_sub(entry.id.bucket()) as usize;
-            entry.delays.add(self.groups.of(segment, arm), delay, 1);
+            return;
         }
+        let delay = now.saturating_sub(entry.id.bucket()) as usize;
+        let group = self.groups.of(segment, arm);
+        if conversion {
+            entry.delays.add(group, delay, 1);
+        }
+        goals.for_each(|goal| entry.delays.add((1 + goal) * self.levels.len() + group, delay, 1));
     }
 
     /// Takes a decision back, as of a bucket of time, and says which.

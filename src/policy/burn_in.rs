@@ -47,6 +47,10 @@ impl Policy for BurnIn {
         self.inner.goals()
     }
 
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        self.inner.goal_weights(view)
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         let arms = (0..).zip(view.statistics());
         let wanting: Vec<u32> =

@@ -117,6 +117,10 @@ impl Policy for Conservative {
         self.inner.goals()
     }
 
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        self.inner.goal_weights(view)
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         let inner = self.inner.probabilities(view);
         let Ok(baseline) = view.arms().binary_search(&self.baseline) else {

@@ -87,6 +87,11 @@ impl Policy for HeldOut {
         self.inner.goals().max(self.baseline.goals())
     }
 
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        let held_out = self.is_held_out(view.segment());
+        if held_out { &self.baseline } else { &self.inner }.goal_weights(view)
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         if self.is_held_out(view.segment()) {
             return self.baseline.probabilities(view);

@@ -157,6 +157,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
         0
     }
 
+    /// How much each [further goal](View::goals) weighs beside the first, for reports; empty if the policy weighs none.
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        let _ = view;
+        Vec::new()
+    }
+
     /// The policy as an index, if it is one; its [`probabilities`](Policy::probabilities) are then a loop over the
     /// indices, and the bandit finds the same arms without that loop.
     fn as_index(&self) -> Option<&dyn Index> {

@@ -34,8 +34,8 @@ pub enum Goal {
 /// **When**: complaints, opt-outs or costs have to stay within bounds, and what that costs in the first goal is to be as little as
 /// possible. **When not**: the exchange rate is known; then a [`RewardRule`](crate::RewardRule) makes one reward of all, at once.
 ///
-/// So far nothing but the caller gives a [view](View::with_goals) further goals: a bandit has no counters for them and refuses
-/// to be built with a policy that needs them, and an experiment to run it.
+/// A bandit counts the goals that are [declared](crate::BanditBuilder::goal), in that order, and tells the prices at which it
+/// [sells](crate::Bandit::goal_weights).
 #[derive(Debug)]
 pub struct Priced {
     inner: Box<dyn Policy>,
@@ -204,6 +204,10 @@ impl Policy for Priced {
 
     fn goals(&self) -> usize {
         self.goals.len()
+    }
+
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        self.weights(view)
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {

@@ -3,13 +3,17 @@
 //! Either the host gives the number, a [`Reward`] of a [`RewardKind`]; or it reports [`Outcome`]s, stage by stage as
 //! they come, and a declared [`RewardRule`] turns the stages of a decision into one number.
 
+mod by_stages;
 mod outcome;
 mod rule;
 mod staged;
 
+pub use by_stages::GoalError;
 pub use outcome::{Outcome, Stage};
 pub use rule::{OutcomeError, RewardRule, RewardRuleBuilder, RuleError};
 pub use staged::{Baseline, Contribution, DuplicateStage, Joined, StagedReward, Total};
+
+pub(crate) use by_stages::ByStages;
 
 use std::error::Error;
 use std::fmt;

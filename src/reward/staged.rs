@@ -71,6 +71,11 @@ impl Baseline {
     pub const fn units(self) -> i64 {
         self.units
     }
+
+    /// The total with a sum of contributions, clipped to the declared range.
+    pub(super) fn with(self, sum: i64) -> Quantity {
+        Quantity((self.units + sum).clamp(0, Quantity::ONE as i64) as u32)
+    }
 }
 
 impl Contribution {
@@ -116,6 +121,11 @@ impl StagedReward {
     /// The stages that have arrived, in the order of their numbers.
     pub fn stages(self) -> impl Iterator<Item = Stage> {
         Stage::ALL.into_iter().filter(move |&stage| self.has(stage))
+    }
+
+    /// The state before this stage has come, as far as stages go: the sum stays.
+    pub(crate) const fn before(self, stage: Stage) -> Self {
+        Self(self.0 & !(1 << stage.number()))
     }
 
     /// The state with one more stage, and the totals without and with it.

@@ -24,25 +24,26 @@ pub(crate) struct Settled {
     pub(crate) statistics: ArmStatistics,
 }
 
+/// Counters by segment, then by arm, ascending.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Totals(BTreeMap<SegmentId, Vec<Settled>>);
+
 /// What the cohorts of some buckets have left.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Layer {
     /// The first and the last bucket that it may hold.
     pub(crate) buckets: (u32, u32),
-    /// By segment, then by arm, ascending.
-    segments: BTreeMap<SegmentId, Vec<Settled>>,
+    totals: Totals,
+    /// The same by each of the further goals, of those decisions of which it is known; none at all where there are none.
+    goals: Vec<Totals>,
     /// Conversions by group and delay.
     pub(crate) delays: Vec<u64>,
 }
 
-impl Layer {
-    pub(crate) fn new(buckets: (u32, u32), delays: Vec<u64>) -> Self {
-        Self { buckets, segments: BTreeMap::new(), delays }
-    }
-
+impl Totals {
     /// Adds counters; false, and nothing added, if there would be more than can be counted.
-    pub(crate) fn add(&mut self, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) -> bool {
-        let settled = self.segments.entry(segment).or_default();
+    fn add(&mut self, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) -> bool {
+        let settled = self.0.entry(segment).or_default();
         match settled.binary_search_by_key(&arm, |settled| settled.arm) {
             Ok(found) => match settled[found].statistics.merge(statistics) {
                 Ok(sum) => settled[found].statistics = sum,
@@ -53,27 +54,18 @@ impl Layer {
         true
     }
 
-    /// The two added up, or `None` if that is more than can be counted.
-    fn merge(&self, other: &Self) -> Option<Self> {
-        let mut sum = self.clone();
-        for (&segment, settled) in &other.segments {
-            let mine = sum.segments.entry(segment).or_default();
+    /// Adds others; nothing is worth anything any more if that is more than can be counted.
+    fn merge(&mut self, others: &Self) -> Option<()> {
+        for (&segment, settled) in &others.0 {
+            let mine = self.0.entry(segment).or_default();
             *mine = merged(mine, settled)?;
         }
-        sum.delays.resize(self.delays.len().max(other.delays.len()), 0);
-        sum.delays.iter_mut().zip(&other.delays).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
-        sum.buckets = (self.buckets.0.min(other.buckets.0), self.buckets.1.max(other.buckets.1));
-        Some(sum)
+        Some(())
     }
 
     /// Visits what is known of these arms, which ascend, with their positions among them.
-    pub(crate) fn visit(
-        &self,
-        segment: SegmentId,
-        arms: &[ArmId],
-        mut visit: impl FnMut(usize, ArmStatistics),
-    ) {
-        let settled = self.segments.get(&segment).map_or(&[][..], Vec::as_slice);
+    fn visit(&self, segment: SegmentId, arms: &[ArmId], mut visit: impl FnMut(usize, ArmStatistics)) {
+        let settled = self.0.get(&segment).map_or(&[][..], Vec::as_slice);
         let mut position = 0;
         for &Settled { arm, statistics } in settled {
             // In steps where the arms are as dense as these, by bisection where most are left out.
@@ -89,14 +81,78 @@ impl Layer {
         }
     }
 
+    fn each(&self) -> impl Iterator<Item = (SegmentId, Settled)> + '_ {
+        self.0.iter().flat_map(|(&segment, settled)| settled.iter().map(move |&one| (segment, one)))
+    }
+}
+
+impl Layer {
+    pub(crate) fn new(buckets: (u32, u32), delays: Vec<u64>) -> Self {
+        Self { buckets, delays, ..Self::default() }
+    }
+
+    /// Adds counters; false, and nothing added, if there would be more than can be counted.
+    pub(crate) fn add(&mut self, segment: SegmentId, arm: ArmId, statistics: ArmStatistics) -> bool {
+        self.totals.add(segment, arm, statistics)
+    }
+
+    /// The same by a further goal; what would be more than can be counted is left out.
+    pub(crate) fn add_goal(
+        &mut self,
+        goal: usize,
+        segment: SegmentId,
+        arm: ArmId,
+        statistics: ArmStatistics,
+    ) {
+        if self.goals.len() <= goal {
+            self.goals.resize_with(goal + 1, Totals::default);
+        }
+        self.goals[goal].add(segment, arm, statistics);
+    }
+
+    /// The two added up, or `None` if that is more than can be counted.
+    fn merge(&self, other: &Self) -> Option<Self> {
+        let mut sum = self.clone();
+        sum.totals.merge(&other.totals)?;
+        sum.goals.resize_with(self.goals.len().max(other.goals.len()), Totals::default);
+        sum.goals.iter_mut().zip(&other.goals).try_for_each(|(sum, other)| sum.merge(other))?;
+        sum.delays.resize(self.delays.len().max(other.delays.len()), 0);
+        sum.delays.iter_mut().zip(&other.delays).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
+        sum.buckets = (self.buckets.0.min(other.buckets.0), self.buckets.1.max(other.buckets.1));
+        Some(sum)
+    }
+
+    /// Visits what is known of these arms, which ascend, with their positions among them.
+    pub(crate) fn visit(&self, segment: SegmentId, arms: &[ArmId], visit: impl FnMut(usize, ArmStatistics)) {
+        self.totals.visit(segment, arms, visit);
+    }
+
+    /// The same by a further goal.
+    pub(crate) fn visit_goal(
+        &self,
+        goal: usize,
+        segment: SegmentId,
+        arms: &[ArmId],
+        visit: impl FnMut(usize, ArmStatistics),
+    ) {
+        if let Some(totals) = self.goals.get(goal) {
+            totals.visit(segment, arms, visit);
+        }
+    }
+
     /// All counters, by segment and arm.
     pub(crate) fn each(&self) -> impl Iterator<Item = (SegmentId, Settled)> + '_ {
-        self.segments.iter().flat_map(|(&segment, settled)| settled.iter().map(move |&one| (segment, one)))
+        self.totals.each()
+    }
+
+    /// The same by a further goal.
+    pub(crate) fn each_of_goal(&self, goal: usize) -> impl Iterator<Item = (SegmentId, Settled)> + '_ {
+        self.goals.get(goal).into_iter().flat_map(Totals::each)
     }
 
     /// Whether it holds nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.segments.is_empty() && self.delays.iter().all(|&count| count == 0)
+        self.totals.0.is_empty() && self.delays.iter().all(|&count| count == 0)
     }
 }
 

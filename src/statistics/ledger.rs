@@ -13,6 +13,7 @@ use crate::sync::{Arc, AtomicBool, Ordering, Published};
 use crate::time::Window;
 
 use super::delays::Delays;
+use super::goals::Goals;
 use super::history::{History, Layer};
 use super::pending::PendingCells;
 use super::{ArmStatistics, Cohort, CohortId, Defaults, Issuer};
@@ -23,9 +24,11 @@ pub(crate) struct Shape {
     pub(crate) kind: RewardKind,
     /// What becomes of decisions without a reward.
     pub(crate) defaults: Defaults,
+    /// Where outcomes come in stages: what else they come to.
+    pub(crate) goals: Goals,
     pub(crate) segments: usize,
     pub(crate) arms: usize,
-    /// Groups whose delays are told apart, at least one.
+    /// Groups whose delays are told apart, at least one; as many again for each further goal.
     pub(crate) groups: usize,
     pub(crate) window: Window,
 }
@@ -49,16 +52,18 @@ impl Entry {
     /// One to which decisions go.
     fn new(shape: &Shape, issuer: Issuer, id: CohortId) -> Self {
         let cells = PendingCells::new(shape.kind, shape.defaults.clone(), shape.segments, shape.arms);
+        let cells = cells.with_goals(Goals::clone(&shape.goals), shape.segments, shape.arms);
         Self { cells, ..Self::earlier(shape, issuer, id, Cohort::new()) }
     }
 
     /// One of an earlier life, which takes memory as it is filled: a snapshot may tell of thousands.
     pub(crate) fn earlier(shape: &Shape, issuer: Issuer, id: CohortId, cohort: Cohort) -> Self {
+        let cells = PendingCells::later(shape.kind, shape.defaults.clone(), shape.segments, shape.arms);
         Self {
             issuer,
             id,
             cohort,
-            cells: PendingCells::later(shape.kind, shape.defaults.clone(), shape.segments, shape.arms),
+            cells: cells.with_goals(Goals::clone(&shape.goals), shape.segments, shape.arms),
             delays: Delays::new(shape.groups, shape.window.delays()),
             past: AtomicBool::new(false),
         }
@@ -72,13 +77,19 @@ impl Entry {
     }
 
     /// What it leaves when its time is over.
-    fn fold(&self, defaults: &Defaults) -> Layer {
+    fn fold(&self, Shape { defaults, goals, .. }: &Shape) -> Layer {
         let bucket = self.id.bucket();
         let mut layer = Layer::new((bucket, bucket), self.delays.read());
         self.cells.each_touched(|segment, arm, statistics| {
             if statistics != ArmStatistics::default() {
                 let added = layer.add(segment, arm, statistics.settled(defaults.of(arm)));
                 debug_assert!(added, "each cell once");
+                for (goal, totals) in goals.iter().enumerate() {
+                    let statistics = self.cells.read_goal(goal, segment, arm);
+                    if statistics != ArmStatistics::default() {
+                        layer.add_goal(goal, segment, arm, statistics.settled(totals.start(arm)));
+                    }
+                }
             }
         });
         layer
@@ -235,7 +246,7 @@ impl Ledger {
             if folded.is_empty() {
                 return;
             }
-            let layers = folded.iter().map(|entry| entry.fold(&self.shape.defaults));
+            let layers = folded.iter().map(|entry| entry.fold(&self.shape));
             let history = Arc::new(before.history.with(layers, before.now));
             let after = State { now: before.now, open, history };
             if self.state.replace_loaded(&loaded, Some(Arc::new(after))) {

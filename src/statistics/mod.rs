@@ -9,6 +9,7 @@ mod claims;
 mod cohort;
 mod defaults;
 mod delays;
+mod goals;
 mod history;
 mod importance;
 mod ledger;
@@ -28,6 +29,7 @@ pub use cohort::CohortId;
 
 pub(crate) use cohort::{ClaimError, Cohort};
 pub(crate) use defaults::Defaults;
+pub(crate) use goals::{GoalTotals, Goals};
 pub(crate) use history::Layer;
 pub(crate) use importance::{ImportanceCells, ImportanceSums, epoch};
 pub(crate) use ledger::{Entry, Ledger, Shape, State};

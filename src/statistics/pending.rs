@@ -9,10 +9,11 @@
 //! where it is, and nobody waits.
 
 use crate::arm::ArmId;
-use crate::reward::{Baseline, Contribution, Joined, Quantity, RewardKind};
+use crate::reward::{Baseline, Contribution, Joined, Quantity, RewardKind, Stage, StagedReward};
 use crate::segment::SegmentId;
 use crate::sync::{AtomicU64, Ordering, SetOnce};
 
+use super::goals::{GoalCells, Goals};
 use super::staged::{PendingStaged, Unobserved};
 use super::table::{Blank, Page, Table};
 use super::{ArmStatistics, Cohort, Defaults};
@@ -246,6 +247,8 @@ pub(crate) struct PendingCells {
     pages: AtomicU64,
     /// What becomes of decisions without a reward.
     defaults: Defaults,
+    /// Of stages: what they come to by further rules.
+    goals: GoalCells,
 }
 
 #[derive(Debug)]
@@ -272,7 +275,7 @@ impl PendingCells {
             (RewardKind::Binary, _) => Kind::Binary(Table::new(segments, arms)),
             (RewardKind::Real { .. }, _) => Kind::Real(Table::new(segments, arms)),
         };
-        Self { kind, pages: AtomicU64::new(0), defaults }
+        Self { kind, pages: AtomicU64::new(0), defaults, goals: GoalCells::none() }
     }
 
     /// Cells that take next to no memory until one is touched, for an earlier life.
@@ -282,7 +285,12 @@ impl PendingCells {
             (RewardKind::Binary, _) => Kind::Binary(Table::later(segments, arms)),
             (RewardKind::Real { .. }, _) => Kind::Real(Table::later(segments, arms)),
         };
-        Self { kind, pages: AtomicU64::new(0), defaults }
+        Self { kind, pages: AtomicU64::new(0), defaults, goals: GoalCells::none() }
+    }
+
+    /// The same with further goals.
+    pub(crate) fn with_goals(self, goals: Goals, segments: usize, arms: usize) -> Self {
+        Self { goals: GoalCells::new(goals, segments, arms), ..self }
     }
 
     /// Counts a decision.
@@ -317,7 +325,21 @@ impl PendingCells {
     ) -> Result<(bool, Joined), Unobserved> {
         let (table, baselines) = self.staged();
         let cell = self.touch(table, segment, arm).map_err(Unobserved::Refused)?;
-        cell.observe(|| cohort.join(sequence, baselines[arm.index()], contribution))
+        let stage = contribution.stage();
+        cell.observe(
+            || cohort.join(sequence, baselines[arm.index()], contribution),
+            |first, joined| self.goals.change((segment, arm), first, stage, joined.state),
+        )
+    }
+
+    /// The goals by which a stage has made a decision something else than one of which nothing comes.
+    pub(crate) fn turned(
+        &self,
+        arm: ArmId,
+        stage: Stage,
+        joined: StagedReward,
+    ) -> impl Iterator<Item = usize> {
+        self.goals.turned(arm, stage, joined)
     }
 
     /// Takes a decision back, unless it has had an outcome; whether this call did.
@@ -349,6 +371,12 @@ impl PendingCells {
         each_kind!(self, table => table.get(segment, arm).map_or_else(none, |cell| cell.read(default)))
     }
 
+    /// The same by a further goal.
+    pub(crate) fn read_goal(&self, goal: usize, segment: SegmentId, arm: ArmId) -> ArmStatistics {
+        let Some(cell) = self.staged().0.get(segment, arm) else { return ArmStatistics::default() };
+        self.goals.read(goal, (segment, arm), || cell.word().read())
+    }
+
     /// What is known of these arms, which ascend; touches nothing.
     pub(crate) fn read_each(&self, segment: SegmentId, arms: &[ArmId]) -> Vec<ArmStatistics> {
         let default = self.default();
@@ -363,6 +391,11 @@ impl PendingCells {
                 page.cells(first).for_each(|(arm, cell)| visit(segment, arm, cell.read(default)));
             }
         });
+    }
+
+    /// Adds what an earlier life has counted by a further goal of decisions that it has told of, or that this is not known.
+    pub(crate) fn add_goal(&self, goal: usize, place: (SegmentId, ArmId), statistics: Option<ArmStatistics>) {
+        self.goals.restore(goal, place, statistics);
     }
 
     /// Adds what an earlier life has counted; the caller has made sure that it fits, and that nobody else has the cells.

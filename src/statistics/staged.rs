@@ -27,7 +27,7 @@ pub(super) struct PendingStaged {
 
 /// A sum that goes up and down, as two that go up.
 #[derive(Debug)]
-struct GrowOnly {
+pub(super) struct GrowOnly {
     added: AtomicU64,
     removed: AtomicU64,
 }
@@ -42,11 +42,11 @@ pub(crate) enum Unobserved {
 }
 
 impl GrowOnly {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self { added: AtomicU64::new(0), removed: AtomicU64::new(0) }
     }
 
-    fn change(&self, before: u64, after: u64) {
+    pub(super) fn change(&self, before: u64, after: u64) {
         // Release: who sees a difference sees the stage that made it, and the return before it.
         if after > before {
             self.added.fetch_add(after - before, Ordering::Release);
@@ -55,7 +55,7 @@ impl GrowOnly {
         }
     }
 
-    fn read(&self) -> u64 {
+    pub(super) fn read(&self) -> u64 {
         let removed = self.removed.load(Ordering::Acquire);
         // A removal may be in before the addition it takes from.
         self.added.load(Ordering::Acquire).saturating_sub(removed)
@@ -76,10 +76,12 @@ impl Blank for PendingStaged {
 }
 
 impl PendingStaged {
-    /// Counts the difference that an outcome makes, once `join` has made it the decision's.
+    /// Counts the difference that an outcome makes, once `join` has made it the decision's, and then whatever else is to be
+    /// whole with it.
     pub(super) fn observe(
         &self,
         join: impl FnOnce() -> Result<(bool, Joined), Unjoined>,
+        and: impl FnOnce(bool, &Joined),
     ) -> Result<(bool, Joined), Unobserved> {
         self.within_gate(|| {
             let (first, joined) = join().map_err(Unobserved::Unjoined)?;
@@ -92,6 +94,7 @@ impl PendingStaged {
             let (before, after) = (before.map_or((0, 0), parts), parts(joined.after.quantity()));
             self.squares.change(before.1, after.1);
             self.sum.change(before.0, after.0);
+            and(first, &joined);
             Ok((first, joined))
         })
     }
@@ -142,12 +145,7 @@ impl Pending for PendingStaged {
     fn read(&self, _default: Quantity) -> ArmStatistics {
         // The word last: the decisions in the sums are then among those returned.
         let (sum, squares) = (self.sum.read(), self.squares.read());
-        let (issued, returned) = self.word.read();
-        let most = returned << Quantity::DIGITS;
-        let sum = sum.min(most);
-        // n Σq² ≥ (Σq)², and what is divided is below most², so that the quotient fits.
-        let least = (u128::from(sum) * u128::from(sum)).div_ceil(u128::from(most.max(1))) as u64;
-        ArmStatistics::from_parts(issued, returned, sum, squares.clamp(least, most))
+        possible(self.word.read(), sum, squares)
     }
 
     fn seal(&self) -> bool {
@@ -163,4 +161,13 @@ impl Pending for PendingStaged {
         self.squares.change(0, statistics.squares);
         self.sum.change(0, statistics.sum);
     }
+}
+
+/// Decisions, those returned, and the sums nearest to these that are possible.
+pub(super) fn possible((issued, returned): (u64, u64), sum: u64, squares: u64) -> ArmStatistics {
+    let most = returned << Quantity::DIGITS;
+    let sum = sum.min(most);
+    // n Σq² ≥ (Σq)², and what is divided is below most², so that the quotient fits.
+    let least = (u128::from(sum) * u128::from(sum)).div_ceil(u128::from(most.max(1))) as u64;
+    ArmStatistics::from_parts(issued, returned, sum, squares.clamp(least, most))
 }

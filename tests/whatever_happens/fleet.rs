@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::bandit::{ParseError, RewardError, SpaceError};
+use tactful::belief::Beta;
 use tactful::delta::Merged;
 use tactful::journal::JournalSettings;
 use tactful::policy::Uniform;
@@ -17,7 +18,7 @@ use tactful::{
 };
 
 use crate::disk::{Disk, Loss};
-use crate::model::{Answer, Counts, Kind, PAYMENT, RANGE, Rules, Said, WINDOW, WORTH};
+use crate::model::{Answer, Counts, GOALS, Goal, Kind, PAYMENT, RANGE, Rules, Said, WINDOW, WORTH};
 
 const DAY: u64 = 86_400_000;
 pub(crate) const SEGMENTS: [&str; 2] = ["early", "late"];
@@ -88,7 +89,9 @@ impl Fleet {
                 builder.window(Window::new(days(WINDOW), days(1)).unwrap().grace_for(days(grace)).unwrap());
         }
         match kind {
-            Kind::Stages => builder.stages(rule()),
+            Kind::Stages => GOALS.iter().fold(builder.stages(rule()), |builder, goal| {
+                builder.goal(goal.name, rule_of(goal, &self.arms), Beta::UNIFORM)
+            }),
             Kind::Binary => builder.default_reward(Reward::FAILURE),
             Kind::Real => {
                 let kind = RewardKind::Real { minimum: RANGE.0, maximum: RANGE.1 };
@@ -188,10 +191,20 @@ impl Fleet {
         (newer, counted)
     }
 
-    pub(crate) fn counts(&self, at: usize, segment: usize, arm: usize) -> (&'static str, Counts) {
+    /// By the reward, or by a further goal.
+    pub(crate) fn counts(
+        &self,
+        at: usize,
+        segment: usize,
+        arm: usize,
+        goal: Option<&Goal>,
+    ) -> (&'static str, Counts) {
         let bandit = &self.processes[at].bandit;
-        let segment = SegmentId::new(segment as u32);
-        let known = bandit.statistics(segment, tactful::ArmId::new(arm as u32));
+        let (segment, number) = (SegmentId::new(segment as u32), tactful::ArmId::new(arm as u32));
+        let known = match goal {
+            None => bandit.statistics(segment, number),
+            Some(goal) => bandit.goal_statistics(segment, number, goal.name),
+        };
         let counts = Counts {
             issued: known.issued(),
             returned: known.returned(),
@@ -209,6 +222,14 @@ fn rule() -> RewardRule {
         false => rule.weight(stage, worth),
     };
     WORTH.into_iter().fold(rule, with).build().unwrap()
+}
+
+/// Levels that a build does not have cost nothing there.
+fn rule_of(goal: &Goal, arms: &[&str]) -> RewardRule {
+    let rule = RewardRule::builder(goal.range.0, goal.range.1).baseline(goal.baseline);
+    let rule = goal.worth.iter().fold(rule, |rule, &(stage, worth)| rule.weight(stage, worth));
+    let costs = goal.costs.iter().filter(|(arm, _)| arms.contains(arm));
+    costs.fold(rule, |rule, &(arm, cost)| rule.cost("channel", arm, cost)).build().unwrap()
 }
 
 fn outcome(stage: Stage, amount: f64) -> Outcome {

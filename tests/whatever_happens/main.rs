@@ -15,7 +15,7 @@ use tactful::reward::Stage;
 
 use disk::Loss;
 use fleet::{Fleet, SEGMENTS, Setup};
-use model::{Answer, Kind, Model, Rules, Said};
+use model::{Answer, GOALS, Goal, Kind, Model, Rules, Said};
 
 /// Arms of all builds; the first is always there.
 const ARMS: [&str; 4] = ["email", "sms", "letter", "call"];
@@ -199,13 +199,22 @@ impl Both {
         Ok(())
     }
 
+    /// The reward, and the further goals where there are any.
+    fn measures(&self) -> impl Iterator<Item = Option<&'static Goal>> + use<> {
+        let goals = if self.setup.rules.kind == Kind::Stages { &GOALS[..] } else { &[] };
+        std::iter::once(None).chain(goals.iter().map(Some))
+    }
+
     fn compare(&self) -> Result<(), TestCaseError> {
         for at in 0..self.setup.processes {
             for (segment, stage) in SEGMENTS.iter().enumerate() {
                 for arm in 0..self.model.arms.len() {
-                    let (name, counts) = self.fleet.counts(at, segment, arm);
-                    let expected = self.model.counts(at, segment, name);
-                    prop_assert_eq!(counts, expected, "{} in {} at {}", name, stage, at);
+                    for goal in self.measures() {
+                        let (name, counts) = self.fleet.counts(at, segment, arm, goal);
+                        let expected = self.model.counts(at, segment, name, goal);
+                        let goal = goal.map_or("reward", |goal| goal.name);
+                        prop_assert_eq!(counts, expected, "{} of {} in {} at {}", goal, name, stage, at);
+                    }
                 }
             }
         }
@@ -240,9 +249,11 @@ proptest! {
         both.compare()?;
         for segment in 0..SEGMENTS.len() {
             for arm in 0..both.model.arms.len() {
-                let known = (0..setup.processes).map(|at| both.fleet.counts(at, segment, arm).1);
-                let known: Vec<_> = known.collect();
-                prop_assert!(known.iter().all(|counts| *counts == known[0]), "{known:?}");
+                for goal in both.measures() {
+                    let known = (0..setup.processes).map(|at| both.fleet.counts(at, segment, arm, goal).1);
+                    let known: Vec<_> = known.collect();
+                    prop_assert!(known.iter().all(|counts| *counts == known[0]), "{known:?}");
+                }
             }
         }
     }

@@ -14,6 +14,33 @@ pub(crate) const PAYMENT: (f64, f64) = (100.0, 50.0);
 pub(crate) const WORTH: [(Stage, f64); 4] =
     [(Stage::Promised, 0.5), (Stage::Clicked, 1.0), (Stage::Complained, -1.0), (Stage::OptedOut, -1.0)];
 
+/// The same of the further goals where rewards come in stages: name, range, what a decision starts from, what stages are
+/// worth, what channels cost. Their widths are powers of two as well.
+pub(crate) struct Goal {
+    pub(crate) name: &'static str,
+    pub(crate) range: (f64, f64),
+    pub(crate) baseline: f64,
+    pub(crate) worth: &'static [(Stage, f64)],
+    pub(crate) costs: &'static [(&'static str, f64)],
+}
+
+pub(crate) const GOALS: [Goal; 2] = [
+    Goal {
+        name: "annoyed",
+        range: (0.0, 1.0),
+        baseline: 0.0,
+        worth: &[(Stage::Complained, 1.0), (Stage::OptedOut, 1.0)],
+        costs: &[],
+    },
+    Goal {
+        name: "effort",
+        range: (-2.0, 2.0),
+        baseline: 1.0,
+        worth: &[(Stage::Delivered, 0.5), (Stage::Paid, 1.0), (Stage::Disputed, -2.0)],
+        costs: &[("email", 0.25), ("sms", 0.5)],
+    },
+];
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
     Binary,
@@ -129,6 +156,26 @@ impl Rules {
         self.window.is_some_and(|grace| today >= made.day + 2 * (WINDOW + grace + 1))
     }
 
+    /// Counts a decision by a further goal.
+    fn add_goal(self, goal: &Goal, made: Made, counts: &mut Counts, came: &Came, closed: bool) {
+        let cost = goal.costs.iter().find(|(arm, _)| *arm == made.arm).map_or(0.0, |(_, cost)| *cost);
+        let none = BTreeMap::new();
+        let outcomes = match came {
+            Came::Outcomes(outcomes) => Some(outcomes),
+            Came::Nothing => closed.then_some(&none),
+            _ => return,
+        };
+        counts.issued += 1;
+        if let Some(outcomes) = outcomes {
+            let worth = |stage: &Stage| {
+                goal.worth.iter().find(|(of, _)| of == stage).map_or(0.0, |(_, worth)| *worth)
+            };
+            let total = goal.baseline - cost + outcomes.keys().map(worth).sum::<f64>();
+            let (least, most) = goal.range;
+            counts.returned(((total - least) / (most - least)).clamp(0.0, 1.0));
+        }
+    }
+
     fn add(self, counts: &mut Counts, came: &Came, closed: bool) {
         let reward = match came {
             Came::Withdrawal => return,
@@ -149,10 +196,16 @@ impl Rules {
                 Kind::Binary => reward,
                 _ => (reward - RANGE.0) / (RANGE.1 - RANGE.0),
             };
-            counts.returned += 1;
-            counts.sum += scaled;
-            counts.squares += scaled * scaled;
+            counts.returned(scaled);
         }
+    }
+}
+
+impl Counts {
+    fn returned(&mut self, scaled: f64) {
+        self.returned += 1;
+        self.sum += scaled;
+        self.squares += scaled * scaled;
     }
 }
 
@@ -283,8 +336,8 @@ impl Model {
         (newer, counted)
     }
 
-    /// What a process knows of an arm.
-    pub(crate) fn counts(&self, at: usize, segment: usize, arm: &str) -> Counts {
+    /// What a process knows of an arm, by the reward or by a further goal.
+    pub(crate) fn counts(&self, at: usize, segment: usize, arm: &str, goal: Option<&Goal>) -> Counts {
         let process = &self.processes[at];
         let mut counts = Counts::default();
         let mut add = |own: &BTreeMap<usize, Came>, told: Option<u64>| {
@@ -294,7 +347,10 @@ impl Model {
                     // What the other had closed for good when it spoke is so for everybody.
                     let closed = self.rules.is_closed(made, process.today)
                         || told.is_some_and(|day| self.rules.is_folded(made, day));
-                    self.rules.add(&mut counts, came, closed);
+                    match goal {
+                        None => self.rules.add(&mut counts, came, closed),
+                        Some(goal) => self.rules.add_goal(goal, made, &mut counts, came, closed),
+                    }
                 }
             }
         };

@@ -9,8 +9,9 @@ use std::fmt;
 
 #[cfg(feature = "journal")]
 use crate::arm::Arm;
-use crate::arm::{ArmSpace, NameError};
+use crate::arm::{ArmSpace, Fingerprint, NameError};
 
+use super::by_stages::{ByStages, GoalError};
 use super::staged::{Baseline, Contribution};
 use super::{Outcome, Quantity, RewardKind, Short, Stage};
 
@@ -192,6 +193,27 @@ impl RewardRule {
         };
         let days = elapsed as f64 / MILLISECONDS_A_DAY;
         Ok(Contribution { stage, units: self.units((weight + payment) * libm::exp(-discount * days)) })
+    }
+
+    /// The rule for a further goal, which goes by stages alone.
+    pub(crate) fn by_stages(&self) -> Result<ByStages, GoalError> {
+        if self.payment.is_some() {
+            return Err(GoalError::Payment);
+        }
+        let late = |stage: &Stage| self.terms[stage.index()].discount > 0.0;
+        match Stage::ALL.into_iter().find(late) {
+            Some(stage) => Err(GoalError::Discount { stage }),
+            None => Ok(ByStages { units: self.terms.map(|term| self.units(term.weight)) }),
+        }
+    }
+
+    /// What a rule by stages makes of them, as a number, but for what arms start from: equal rules have equal numbers.
+    pub(crate) fn meaning(&self) -> u64 {
+        let mut meaning = Fingerprint::of("goal");
+        let (minimum, maximum) = self.kind.range();
+        let weights = self.terms.iter().map(|term| term.weight);
+        [minimum, maximum].into_iter().chain(weights).for_each(|number| meaning.number(number.to_bits()));
+        meaning.finish()
     }
 
     /// Whether an outcome is the conversion of its decision, whose delay is learnt: the payment, or where payments are worth

@@ -146,6 +146,7 @@ fn a_fold_and_a_late_reward_leave_the_reward_in_one_place() {
     let shape = Shape {
         kind: RewardKind::Binary,
         defaults: Defaults::Alike(quantity(0.0)),
+        goals: crate::statistics::Goals::from([]),
         segments: 1,
         arms: 2,
         groups: 1,

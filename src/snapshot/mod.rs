@@ -3,6 +3,8 @@
 //! Configuration is code, learning is the snapshot: it is taken from a bandit and restored into one that today's
 //! code has built, whose dimensions and levels may have grown or shrunk meanwhile.
 
+mod words;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
@@ -26,6 +28,9 @@ pub struct Snapshot {
     /// Where there is a window: what cohorts and layers mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<WaitingRecord>,
+    /// The goals beside the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) goals: Vec<GoalRecord>,
     /// Where several processes serve one portfolio: what the others have told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
@@ -37,6 +42,17 @@ pub struct Snapshot {
 impl Snapshot {
     /// The version this release writes and reads.
     pub const VERSION: u32 = 1;
+}
+
+/// A goal beside the first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct GoalRecord {
+    pub(crate) name: String,
+    /// What its rule makes of stages: with another one it is another goal.
+    #[serde(with = "words::fingerprint")]
+    pub(crate) rule: u64,
+    /// What the arms of the latest generation start from, in units of 2⁻²⁴ of its range.
+    pub(crate) baselines: Vec<i64>,
 }
 
 /// Counters by the numbers of segment and arm.
@@ -101,6 +117,10 @@ pub(crate) struct PlaceRecord {
     pub(crate) place: Place,
     /// As in a generation.
     pub(crate) cells: Cells,
+    /// The same by the further goals. In a cohort that is open, of cells in which nothing has returned or something of which
+    /// that is not known, nothing is said.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) goals: Vec<Cells>,
 }
 
 /// One life of a process, and where there is a window one of its cohorts: how many decisions it made, and which of them
@@ -112,10 +132,10 @@ pub(crate) struct Life {
     pub(crate) cohort: u32,
     pub(crate) issued: u64,
     /// A bit per decision, 64 to a word, lowest first; trailing zeros left out.
-    #[serde(with = "hexadecimal")]
+    #[serde(with = "words::hexadecimal")]
     pub(crate) claimed: Vec<u64>,
     /// Where rewards come in stages: the words other than 0 of its decisions, by ascending number.
-    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "sheets")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "words::sheets")]
     pub(crate) outcomes: Vec<(u64, u64)>,
     /// Conversions, where there is a window.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -147,6 +167,9 @@ pub struct Restored {
     pub arms: Matching,
     /// How the segments of the snapshot fit today's.
     pub segments: Matching,
+    /// How its [further goals](crate::BanditBuilder::goal) fit today's; those whose rule has changed vanished and appeared. What
+    /// was counted by goals that vanished is gone.
+    pub goals: Matching,
 }
 
 /// Two lists of names side by side.
@@ -164,7 +187,8 @@ pub struct Matching {
 
 impl fmt::Display for Restored {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "arms: {}; segments: {}", self.arms, self.segments)
+        write!(f, "arms: {}; segments: {}", self.arms, self.segments)?;
+        if self.goals == Matching::default() { Ok(()) } else { write!(f, "; goals: {}", self.goals) }
     }
 }
 
@@ -353,84 +377,5 @@ impl Error for RestoreError {
             Self::Statistics { error, .. } => Some(error),
             _ => None,
         }
-    }
-}
-
-/// Bits as a text of 16 hexadecimal digits a word.
-mod hexadecimal {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub(super) fn serialize<S: Serializer>(words: &[u64], serializer: S) -> Result<S::Ok, S::Error> {
-        let text: String = words.iter().map(|word| format!("{word:016x}")).collect();
-        serializer.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u64>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let refused = || D::Error::custom("claimed bits are 16 hexadecimal digits a word");
-        if text.len() % 16 != 0 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-            return Err(refused());
-        }
-        let word = |digits: &[u8]| {
-            let digits = std::str::from_utf8(digits).ok()?;
-            u64::from_str_radix(digits, 16).ok()
-        };
-        text.as_bytes().chunks(16).map(|digits| word(digits).ok_or_else(refused)).collect()
-    }
-}
-
-/// Words by number as a text: 16 hexadecimal digits for a word, `-` for none, `;` at the end of each 16 decisions after
-/// the last word among them. So what is read takes memory in proportion to the text, sheets of 16 words included.
-mod sheets {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    const SHEET: u64 = 16;
-
-    pub(super) fn serialize<S: Serializer>(words: &[(u64, u64)], serializer: S) -> Result<S::Ok, S::Error> {
-        let (mut text, mut next) = (String::new(), 0);
-        for &(number, bits) in words {
-            while next / SHEET < number / SHEET {
-                text.push(';');
-                next = (next / SHEET + 1) * SHEET;
-            }
-            text.extend((next..number).map(|_| '-'));
-            text.push_str(&format!("{bits:016x}"));
-            next = number + 1;
-            // A full sheet ends like any other.
-            if next % SHEET == 0 {
-                text.push(';');
-            }
-        }
-        serializer.serialize_str(&text)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Vec<(u64, u64)>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        read(text.as_bytes())
-            .ok_or_else(|| D::Error::custom("outcomes are 16 hexadecimal digits, '-' or ';' by decision"))
-    }
-
-    fn read(mut text: &[u8]) -> Option<Vec<(u64, u64)>> {
-        let (mut words, mut sheet, mut place) = (Vec::new(), 0, 0);
-        while let Some((&first, rest)) = text.split_first() {
-            match first {
-                b';' => (sheet, place, text) = (sheet + 1, 0, rest),
-                _ if place == SHEET => return None,
-                b'-' => (place, text) = (place + 1, rest),
-                _ => {
-                    let (digits, rest) = text.split_at_checked(16)?;
-                    // `from_str_radix` would take a sign.
-                    let plain = digits.iter().all(u8::is_ascii_hexdigit);
-                    let digits = std::str::from_utf8(digits).ok().filter(|_| plain)?;
-                    words.push((sheet * SHEET + place, u64::from_str_radix(digits, 16).ok()?));
-                    (place, text) = (place + 1, rest);
-                }
-            }
-        }
-        Some(words)
     }
 }
