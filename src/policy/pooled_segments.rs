@@ -67,6 +67,10 @@ impl Policy for PooledSegments {
         self.inner.goals()
     }
 
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        self.inner.goal_weights(view)
+    }
+
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
         let Some(borrowed) = Self::borrowed(view, view.segment()) else {
             return self.inner.probabilities(view);
