@@ -37,6 +37,8 @@
 //!   11.5 ± 5.1 where Thompson lost 8.8 ± 1.0 (100 runs).
 //! - *Rewards may turn against whoever relies on them*: [`TsallisInf`] or [`Exp3Ix`]. Never the plain forms where rewards are
 //!   rare: they collapse without a baseline that knows the base rate, and UCB1 is no better there.
+//! - *More segments than each can learn for itself*, or one with many arms: [`PooledSegments`] around Thompson, or around
+//!   sharpened Thompson.
 //! - *An experiment that is to end*: [`TopTwoThompson`], which says when it is [decided](TopTwoThompson::decided). It goes on
 //!   testing after that, so regret is not its measure (11,523 after a million).
 //! - *A template in use must not be risked*: [`Conservative`]; *every arm is to be seen first*: [`BurnIn`].

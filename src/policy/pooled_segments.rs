@@ -15,6 +15,12 @@ use super::{Observes, Policy, Probabilities, View};
 /// A plan is due by the events of its own segment, and the work follows segments × arms: some 100 ns for each of them that has
 /// results.
 ///
+/// Payments lost in 50,000 sends to not knowing the best arm, 96 arms × 12 segments that differ by 0.3 on the logit (`FactorWorld`,
+/// rates about 5 %, 12 runs): [`Thompson`](super::Thompson) 4,389 ± 276, the same pooled 2,499 ± 55 (6 runs each),
+/// [`SharpenedThompson`](super::SharpenedThompson) pooled 1,579 ± 81. With one segment the arms still learn from each other what
+/// rates are usual: 48 arms from 2.7 to 11.4 %, 10,000 sends, 50 runs: Thompson 404 ± 4, pooled 358 ± 7; sharpened 341 ± 7, pooled
+/// 280 ± 9.
+///
 /// **When**: more segments than each can learn for itself. **When not**: single segments have all the traffic they need; or the
 /// arms share levels that say more than the arms themselves.
 ///

@@ -8,8 +8,8 @@ use super::{Observes, ParameterError, Policy, Probabilities, RewardLaw, View};
 ///
 /// At rare rewards and many arms Thompson sampling explores more than a horizon of some thousands repays. Raising P to a
 /// power moves traffic to the arms that are likely best; the tenth keeps the exploration that finds out where P is wrong.
-/// Measured by a prototype at 48 arms of rates about 3 %, regret over 10,000 decisions fell from 385 to 314 (γ = 2 alone), and
-/// to 287 with an empirical prior.
+/// At 48 arms of rates from 2.7 to 11.4 %, regret over 10,000 decisions fell from 404 ± 4 to 341 ± 7 (50 runs), and to 280 ± 9 with
+/// the empirical prior of [`PooledSegments`](super::PooledSegments).
 ///
 /// Powers of posterior probabilities: S. L. Scott (2010), *A modern Bayesian look at the multi-armed bandit*, section 3. No
 /// regret bound is known, but no arm has less than a tenth of what Thompson sampling gives it.
