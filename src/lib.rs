@@ -92,6 +92,8 @@ pub mod journal;
 
 pub mod bandit;
 
+pub mod insight;
+
 pub mod evaluation;
 
 pub mod simulation;
