@@ -52,6 +52,10 @@ impl World for Delayed<'_> {
         self.world.reward_kind()
     }
 
+    fn goals(&self) -> usize {
+        self.world.goals()
+    }
+
     fn begin(&self, rng: &mut Generator) -> Box<dyn Life + '_> {
         Box::new(Late { life: self.world.begin(rng), law: self.law })
     }
@@ -73,6 +77,14 @@ impl Life for Late<'_> {
 
     fn best(&self) -> f64 {
         self.life.best()
+    }
+
+    fn goal_mean(&self, goal: usize, arm: ArmId) -> f64 {
+        self.life.goal_mean(goal, arm)
+    }
+
+    fn goal(&self, goal: usize) -> f64 {
+        self.life.goal(goal)
     }
 
     fn respond(&mut self, arm: ArmId, rng: &mut Generator) -> Response {

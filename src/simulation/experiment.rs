@@ -8,12 +8,12 @@ use rand::SeedableRng;
 
 use crate::arm::Arm;
 use crate::belief::Beta;
-use crate::plan::Cadence;
-use crate::policy::Policy;
-use crate::reward::Quantity;
+use crate::plan::{Bounds, Cadence, Plan, Shares, SharesError};
+use crate::policy::{Policy, Probabilities};
+use crate::reward::{Quantity, Reward, RewardKind};
 use crate::segment::Segment;
 
-use super::learner::{Choice, Learner, Settings};
+use super::learner::{self, Choice, Learner, Settings};
 use super::{Generator, World};
 
 /// Runs of the production pipeline in a known world: the next customer, select, respond, learn, `horizon` times.
@@ -41,11 +41,14 @@ pub struct Experiment<'a> {
     settings: Settings,
     /// Priors by segment and arm; empty if all are alike.
     priors: Vec<Vec<Beta>>,
+    /// Priors of the further goals.
+    goals: Vec<Beta>,
+    bounds: Option<Bounds>,
     batch: u64,
     delay: u64,
 }
 
-/// What a policy did in an experiment: four series with an entry for each checkpoint.
+/// What a policy did in an experiment: series with an entry for each checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Curve {
     /// After how many decisions; ascending, the last one is the horizon.
@@ -56,6 +59,8 @@ pub struct Curve {
     pub best_arm_share: Vec<f64>,
     /// Mean expected reward of a decision so far, in the unit of the rewards.
     pub reward: Vec<Average>,
+    /// For each further goal of the world the same of it, scaled to [0, 1]; index: goal, then checkpoint.
+    pub goals: Vec<Vec<Average>>,
 }
 
 /// A mean over independent runs.
@@ -90,7 +95,9 @@ impl<'a> Experiment<'a> {
         let decades = (0..20).map(|power| 10_u64.pow(power));
         let checkpoints = decades.flat_map(|decade| [1, 2, 5].map(|digit| decade.saturating_mul(digit)));
         let checkpoints = checkpoints.take_while(|&time| time < horizon).chain([horizon]).collect();
-        Self { world, horizon, checkpoints, settings, priors: Vec::new(), batch: 1, delay: 0 }
+        let goals = vec![Beta::UNIFORM; world.goals()];
+        let (priors, bounds) = (Vec::new(), None);
+        Self { world, horizon, checkpoints, settings, priors, goals, bounds, batch: 1, delay: 0 }
     }
 
     /// The same experiment, looked at after these numbers of decisions and at the horizon; those beyond it are left out.
@@ -138,6 +145,30 @@ impl<'a> Experiment<'a> {
         self
     }
 
+    /// The same experiment with other priors than Beta(1, 1) of the world's further goals, in their order; of those without one
+    /// it stays.
+    #[must_use]
+    pub fn goal_priors(mut self, priors: impl IntoIterator<Item = Beta>) -> Self {
+        self.goals.iter_mut().zip(priors).for_each(|(prior, given)| *prior = given);
+        self
+    }
+
+    /// The same experiment with floors and caps of the shares of arms and levels. Regret is still that against the best
+    /// eligible arm: what the bounds cost is in it.
+    ///
+    /// # Errors
+    ///
+    /// [`SharesError`]: arms or levels that the world does not have, or bounds that no shares of one of its
+    /// [sets](World::sets) keep.
+    pub fn shares(mut self, shares: &Shares) -> Result<Self, SharesError> {
+        self.bounds = shares.of(self.world.arms())?;
+        for set in self.world.sets() {
+            Plan::bounded(set.clone(), &Probabilities::uniform(), 0.0, self.bounds.as_ref())
+                .map_err(SharesError::Infeasible)?;
+        }
+        Ok(self)
+    }
+
     /// The same experiment in which outcomes are told after every so many decisions only; 0 counts as 1.
     #[must_use]
     pub fn batch(mut self, decisions: u64) -> Self {
@@ -157,8 +188,8 @@ impl<'a> Experiment<'a> {
     ///
     /// # Panics
     ///
-    /// If there are no runs, the policy needs [further goals](Policy::goals), which no world has, or the world pays what its
-    /// [kind](World::reward_kind) does not admit.
+    /// If there are no runs, the policy needs more [further goals](Policy::goals) than the world has, the world pays what its
+    /// [kind](World::reward_kind) does not admit, or [bounds](Self::shares) of several dimensions leave next to no room.
     #[must_use]
     pub fn run(&self, policy: &dyn Policy, runs: u64, seed: u64) -> Curve {
         self.run_watched(policy, runs, seed, &|| {})
@@ -172,7 +203,8 @@ impl<'a> Experiment<'a> {
     #[must_use]
     pub fn run_watched(&self, policy: &dyn Policy, runs: u64, seed: u64, watch: &(dyn Fn() + Sync)) -> Curve {
         assert!(runs > 0, "no runs, no regret");
-        assert!(policy.goals() == 0, "a policy of further goals, which no world has");
+        let (asked, goals) = (policy.goals(), self.world.goals());
+        assert!(asked <= goals, "a policy of {asked} further goals, and the world has {goals}");
         let run = |run: u64| {
             let path = self.path(policy, seed.wrapping_add(run));
             watch();
@@ -197,6 +229,7 @@ impl<'a> Experiment<'a> {
             checkpoints: self.checkpoints.clone(),
             regret: average(&|point, _| point.regret),
             reward: average(&|point, time| point.reward / time),
+            goals: (0..goals).map(|goal| average(&|point, time| point.goals[goal] / time)).collect(),
             best_arm_share: {
                 let shares = average(&|point, time| point.best as f64 / time);
                 shares.into_iter().map(|share| share.mean).collect()
@@ -208,10 +241,12 @@ impl<'a> Experiment<'a> {
     fn path(&self, policy: &dyn Policy, seed: u64) -> Vec<Point> {
         let mut rng = Generator::seed_from_u64(seed);
         let mut life = self.world.begin(&mut rng);
-        let mut learner = Learner::new(policy, self.world, self.settings, &self.priors);
+        let bounds = self.bounds.as_ref();
+        let told = learner::Told { priors: &self.priors, goals: &self.goals, bounds };
+        let mut learner = Learner::new(policy, self.world, self.settings, told);
         let mut pending = BinaryHeap::new();
         let mut path = Vec::with_capacity(self.checkpoints.len());
-        let mut point = Point::default();
+        let mut point = Point { goals: vec![0.0; self.goals.len()], ..Point::default() };
         for time in 1..=self.horizon {
             let request = life.next(&mut rng);
             let choice = learner.select(request, &mut rng);
@@ -219,36 +254,48 @@ impl<'a> Experiment<'a> {
             point.regret += best - mean;
             point.reward += mean;
             point.best += u64::from(mean >= best);
+            let means = (0..).map(|goal| life.goal_mean(goal, choice.arm));
+            point.goals.iter_mut().zip(means).for_each(|(sum, mean)| *sum += mean);
 
             let response = life.respond(choice.arm, &mut rng);
             let quantity = learner.kind().quantity(response.reward);
             let quantity =
                 quantity.unwrap_or_else(|error| panic!("the world pays what it must not: {error}"));
+            // Takes no memory where there are none.
+            let goals = (0..self.goals.len()).map(|goal| scaled(life.goal(goal))).collect::<Vec<_>>();
             let due = time.saturating_add(response.delay).saturating_add(self.delay);
             let due = due.div_ceil(self.batch).saturating_mul(self.batch);
             if due == time && pending.is_empty() {
-                learner.reward(choice, quantity);
+                learner.reward(choice, quantity, &goals);
             } else {
-                pending.push(Told { due, time, choice, quantity });
+                pending.push(Told { due, time, choice, quantity, goals });
                 while let Some(told) = pending.peek_mut().filter(|told| told.due <= time) {
-                    let Told { choice, quantity, .. } = PeekMut::pop(told);
-                    learner.reward(choice, quantity);
+                    let Told { choice, quantity, goals, .. } = PeekMut::pop(told);
+                    learner.reward(choice, quantity, &goals);
                 }
             }
             if path.len() < self.checkpoints.len() && self.checkpoints[path.len()] == time {
-                path.push(point);
+                path.push(point.clone());
             }
         }
         path
     }
 }
 
+/// What came of a goal, as counters take it.
+fn scaled(came: f64) -> Quantity {
+    let kind = RewardKind::Real { minimum: 0.0, maximum: 1.0 };
+    kind.quantity(Reward::new(came)).unwrap_or_else(|error| panic!("a goal that is not scaled: {error}"))
+}
+
 /// A run so far.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Point {
     regret: f64,
     reward: f64,
     best: u64,
+    /// By further goal.
+    goals: Vec<f64>,
 }
 
 /// An outcome on its way. The earlier it is to be told, the greater it is.
@@ -257,6 +304,8 @@ struct Told {
     time: u64,
     choice: Choice,
     quantity: Quantity,
+    /// By further goal.
+    goals: Vec<Quantity>,
 }
 
 impl Told {

@@ -10,7 +10,7 @@ use rand::Rng;
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
 use crate::belief::{Beta, Importance, Losses, Tried};
-use crate::plan::{Cadence, Plan};
+use crate::plan::{Bounds, Cadence, Plan};
 use crate::policy::{Observes, Policy, Portfolio, View};
 use crate::reward::{Quantity, RewardKind};
 use crate::segment::{SegmentId, Segments};
@@ -25,6 +25,16 @@ pub(super) struct Settings {
     pub(super) prior: Beta,
     pub(super) cadence: Cadence,
     pub(super) exploration: f64,
+}
+
+/// What one experiment tells a learner that another does not.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told<'a> {
+    /// Priors by segment and arm; empty if all are alike.
+    pub(super) priors: &'a [Vec<Beta>],
+    /// What is believed of every arm by each further goal.
+    pub(super) goals: &'a [Beta],
+    pub(super) bounds: Option<&'a Bounds>,
 }
 
 /// A policy that learns in a world.
@@ -43,6 +53,9 @@ pub(super) struct Learner<'a> {
     posteriors: Vec<Beta>,
     gathered: Vec<ArmStatistics>,
     losses: Losses,
+    /// Priors of the goals that the policy asks for.
+    goals: &'a [Beta],
+    bounds: Option<&'a Bounds>,
 }
 
 /// A set of arms that are eligible together.
@@ -55,6 +68,8 @@ struct Set<'a> {
 #[derive(Debug)]
 struct Segment {
     statistics: Vec<ArmStatistics>,
+    /// The same by goal.
+    goals: Vec<Vec<ArmStatistics>>,
     /// Events that the policy observes.
     events: u64,
     /// The plan for each set, and at how many events it is due.
@@ -122,17 +137,19 @@ pub(super) struct Choice {
 }
 
 impl<'a> Learner<'a> {
-    /// `priors` by segment and arm, if they are not all alike.
+    /// The goals are those that the policy asks for, of as many as the world has.
     pub(super) fn new(
         policy: &'a dyn Policy,
         world: &'a dyn World,
         settings: Settings,
-        priors: &'a [Vec<Beta>],
+        told: Told<'a>,
     ) -> Self {
+        let goals = &told.goals[..policy.goals()];
         let sets = world.sets().iter().map(|eligible| Set { eligible, arms: eligible.to_vec() });
         let sets: Vec<Set<'_>> = sets.collect();
         let segment = |_| Segment {
             statistics: vec![ArmStatistics::default(); world.arms().len()],
+            goals: vec![vec![ArmStatistics::default(); world.arms().len()]; goals.len()],
             events: 0,
             plans: sets.iter().map(|_| None).collect(),
             issued: 0,
@@ -144,13 +161,15 @@ impl<'a> Learner<'a> {
             observes: policy.observes(),
             importance: policy.importance(world.arms().len()),
             settings,
-            priors: Priors { alike: settings.prior, by: priors },
+            priors: Priors { alike: settings.prior, by: told.priors },
             kind: world.reward_kind(),
             segments: (0..world.segments().len()).map(segment).collect(),
             sets,
             posteriors: Vec::new(),
             gathered: Vec::new(),
             losses: Losses::default(),
+            goals,
+            bounds: told.bounds,
         }
     }
 
@@ -177,11 +196,15 @@ impl<'a> Learner<'a> {
         Choice { segment: request.segment, arm, propensity, number: segment.issued }
     }
 
-    /// Learns what came of a decision.
-    pub(super) fn reward(&mut self, choice: Choice, quantity: Quantity) {
+    /// Learns what came of a decision, by the reward and by each goal.
+    pub(super) fn reward(&mut self, choice: Choice, quantity: Quantity, goals: &[Quantity]) {
         let segment = &mut self.segments[choice.segment.index()];
         let cell = &mut segment.statistics[choice.arm.index()];
         *cell = cell.plus(ArmStatistics::from_parts(0, 1, quantity.get(), quantity.square()));
+        for (counted, quantity) in segment.goals.iter_mut().zip(goals) {
+            let cell = &mut counted[choice.arm.index()];
+            *cell = cell.plus(ArmStatistics::from_parts(1, 1, quantity.get(), quantity.square()));
+        }
         if self.observes != Observes::Nothing {
             segment.events += 1;
         }
@@ -229,7 +252,11 @@ impl<'a> Learner<'a> {
             self.losses = importance.losses(set.arms.len(), epochs);
             view = view.with_losses(&self.losses);
         }
-        let probabilities = self.policy.probabilities(&view);
+        let goals = self.goals.iter().zip(&segment.goals);
+        let goals: Vec<Vec<Beta>> = goals
+            .map(|(prior, counted)| set.arms.iter().map(|arm| prior.after(counted[arm.index()])).collect())
+            .collect();
+        let probabilities = self.policy.probabilities(&view.with_goals(&goals));
         let known = match self.observes {
             Observes::Nothing => None,
             Observes::Outcomes => Some(statistics.iter().map(|arm| arm.returned()).sum()),
@@ -239,6 +266,11 @@ impl<'a> Learner<'a> {
         };
         let events = segment.events;
         let due_at = self.settings.cadence.due_at(events, known, set.arms.len());
-        (Plan::new(set.eligible.clone(), &probabilities, self.settings.exploration), due_at)
+        let plan =
+            Plan::bounded(set.eligible.clone(), &probabilities, self.settings.exploration, self.bounds);
+        (
+            plan.unwrap_or_else(|error| panic!("bounds of shares that can be kept, but not here: {error}")),
+            due_at,
+        )
     }
 }

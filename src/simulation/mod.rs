@@ -13,6 +13,7 @@ mod experiment;
 mod factors;
 mod learner;
 mod scene;
+mod with_goals;
 mod world;
 
 pub use amounts::{EarningArms, Earnings, EarningsError};
@@ -23,4 +24,5 @@ pub use counted::CountedTests;
 pub use delayed::Delayed;
 pub use experiment::{Average, Curve, Experiment};
 pub use factors::{Effects, FactorWorld};
+pub use with_goals::WithGoals;
 pub use world::{Generator, Life, Request, Response, World};

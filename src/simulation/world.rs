@@ -42,6 +42,11 @@ pub trait World: fmt::Debug + Sync {
         RewardKind::Binary
     }
 
+    /// How many goals a message has beside its reward.
+    fn goals(&self) -> usize {
+        0
+    }
+
     /// A new life of this world.
     fn begin(&self, rng: &mut Generator) -> Box<dyn Life + '_>;
 }
@@ -57,6 +62,18 @@ pub trait Life {
 
     /// The largest expected reward of the arms that are eligible for that customer.
     fn best(&self) -> f64;
+
+    /// What an eligible arm is expected to come to with that customer by a further goal, scaled to [0, 1].
+    fn goal_mean(&self, goal: usize, arm: ArmId) -> f64 {
+        let _ = (goal, arm);
+        0.0
+    }
+
+    /// What the last message has come to by a further goal, scaled to [0, 1]; known when its reward is.
+    fn goal(&self, goal: usize) -> f64 {
+        let _ = goal;
+        0.0
+    }
 
     /// Sends a message to that customer.
     fn respond(&mut self, arm: ArmId, rng: &mut Generator) -> Response;
