@@ -82,6 +82,25 @@ fn policy<'a>(document: &'a Value, name: &str) -> &'a Value {
 }
 
 #[test]
+fn learners_keep_to_floors_and_caps() {
+    let folder = Folder::new("floors");
+    let file = folder.file("mails.csv", mails());
+    let flags = ["replay", &file, "--arm", "mail", "--reward", "paid", "--uniform"];
+    let learner =
+        |more: &[&str]| policy(&json(&[&flags[..], more].concat()), "thompson")["value"].as_f64().unwrap();
+    assert!(learner(&[]) > 0.25);
+    // Half of the time each, as in the log, of which a fifth pays: 0.023 is a standard error of half of the rows.
+    let even = learner(&["--floor", "0.5"]);
+    assert!((even - 0.2).abs() < 0.05, "{even}");
+    let other = learner(&["--cap", "mail=b:0.5", "--floor", "mail=b:0.5"]);
+    assert_eq!(other.to_bits(), even.to_bits());
+    let rare = learner(&["--cap", "mail=b:0.1"]);
+    assert!(rare < 0.17, "{rare}");
+    assert!(refused(&[&flags[..], &["--cap", "mail=c:0.5"]].concat()).contains("\"c\""));
+    assert!(refused(&[&flags[..], &["--cap", "0.4"]].concat()).contains("no shares"));
+}
+
+#[test]
 fn json_has_every_policy_with_full_precision() {
     let folder = Folder::new("json");
     let text = mails();

@@ -7,6 +7,8 @@ use tactful::Cadence;
 use tactful::belief::Beta;
 use tactful::evaluation::Estimator;
 
+use crate::bounds::Bounds;
+
 /// Learns which message to send, and tells from a log what another policy would have earned.
 #[derive(Debug, Parser)]
 #[command(name = "tactful", version)]
@@ -62,6 +64,8 @@ pub(crate) struct Replay {
     /// What learning policies believe of every arm beforehand: a Beta distribution, by its two shapes.
     #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
     pub(crate) prior: Beta,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
 }
 
 /// The flags of `tactful evaluate`.
@@ -172,6 +176,19 @@ pub(crate) struct Simulate {
     /// A collections portfolio of so many customers instead: consent, fatigue, opting out, late payments.
     #[arg(long, value_name = "N", group = "world", required = true, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
     pub(crate) collections: Option<u64>,
+    /// Tests that somebody once ran instead: a CSV or CSV.gz with a row for each arm of each test. Each run is one of them,
+    /// drawn at random, its rates drawn towards their mean by how much of the differences is chance.
+    #[arg(long, value_name = "FILE", group = "world", required = true, requires_all = ["test", "successes", "trials"])]
+    pub(crate) tests: Option<PathBuf>,
+    /// The column that tells tests apart.
+    #[arg(long, value_name = "COL", requires = "tests")]
+    pub(crate) test: Option<String>,
+    /// The column with the successes.
+    #[arg(long, value_name = "COL", requires = "tests")]
+    pub(crate) successes: Option<String>,
+    /// The column with the trials.
+    #[arg(long, value_name = "COL", requires = "tests")]
+    pub(crate) trials: Option<String>,
     /// Decisions in a run.
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     pub(crate) horizon: u64,
@@ -202,6 +219,8 @@ pub(crate) struct Simulate {
     /// What is believed of every arm beforehand: a Beta distribution, by its two shapes.
     #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
     pub(crate) prior: Beta,
+    #[command(flatten)]
+    pub(crate) bounds: Bounds,
     /// After how many decisions to look; by default 1, 2, 5, 10, 20 … and the horizon, which always is there.
     #[arg(long, value_name = "T,T,…", value_delimiter = ',')]
     pub(crate) checkpoints: Vec<u64>,

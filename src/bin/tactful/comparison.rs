@@ -74,6 +74,7 @@ fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, 
         .boxed_policy(policy)
         .exploration(replay.exploration)
         .prior(replay.prior)
+        .shares(replay.bounds.shares())
         .incarnation(0)
         .build()
         .map_err(Failure::new)?;

@@ -4,7 +4,9 @@
 
 mod answer;
 mod arguments;
+mod bounds;
 mod comparison;
+mod counted;
 mod directory;
 mod evaluate;
 mod probabilities;

@@ -12,6 +12,7 @@ use tactful::simulation::{
 use tactful::{ArmSpace, Cadence};
 
 use crate::arguments::{Format, Simulate};
+use crate::counted;
 use crate::progress::Progress;
 use crate::table::align;
 use crate::{Failure, write};
@@ -35,10 +36,10 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
     let threads =
         rayon::ThreadPoolBuilder::new().num_threads(simulate.threads).build().map_err(Failure::new)?;
     let simulated = policies.iter().zip(&names).map(|(policy, name)| {
-        let experiment = experiment(simulate, &*world, &**policy);
-        threads.install(|| watched(&experiment, &**policy, name, simulate))
+        let experiment = experiment(simulate, &*world, &**policy)?;
+        Ok(threads.install(|| watched(&experiment, &**policy, name, simulate)))
     });
-    let simulated: Vec<Simulated> = simulated.collect();
+    let simulated = simulated.collect::<Result<Vec<Simulated>, Failure>>()?;
     match simulate.format {
         Format::Table => write(&table(simulate, &*world, &simulated, threads.current_num_threads())),
         Format::Json => write(&json(&simulated)),
@@ -53,6 +54,13 @@ fn world(simulate: &Simulate) -> Result<Box<dyn World>, Failure> {
             Box::new(RandomBernoulli::new(*arms, simulate.rates).map_err(Failure::new)?)
         }
         Simulate { collections: Some(customers), .. } => Box::new(Collections::new(*customers)),
+        Simulate {
+            tests: Some(path),
+            test: Some(test),
+            successes: Some(successes),
+            trials: Some(trials),
+            ..
+        } => Box::new(counted::read(path, counted::Columns { test, successes, trials })?),
         Simulate { drift: Some(drift), .. } => {
             Box::new(DriftingArms::new(&simulate.means, *drift).map_err(Failure::new)?)
         }
@@ -83,7 +91,11 @@ fn split(names: &str) -> Vec<String> {
     parts.map(|name| name.trim().to_owned()).collect()
 }
 
-fn experiment<'a>(simulate: &Simulate, world: &'a dyn World, policy: &dyn Policy) -> Experiment<'a> {
+fn experiment<'a>(
+    simulate: &Simulate,
+    world: &'a dyn World,
+    policy: &dyn Policy,
+) -> Result<Experiment<'a>, Failure> {
     // An observation is an outcome. Policies that count selections see two events for each.
     let events = if policy.observes() == Observes::Selections { 2 } else { 1 };
     let cadence = match (simulate.refresh_every, simulate.refresh_growth) {
@@ -96,11 +108,13 @@ fn experiment<'a>(simulate: &Simulate, world: &'a dyn World, policy: &dyn Policy
         .exploration(simulate.exploration)
         .prior(simulate.prior)
         .batch(simulate.batch)
-        .delay(simulate.delay);
-    match simulate.checkpoints.is_empty() {
+        .delay(simulate.delay)
+        .shares(&simulate.bounds.shares())
+        .map_err(Failure::new)?;
+    Ok(match simulate.checkpoints.is_empty() {
         true => experiment,
         false => experiment.checkpoints(simulate.checkpoints.iter().copied()),
-    }
+    })
 }
 
 /// All runs of a policy, with a bar.
