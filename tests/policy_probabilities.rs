@@ -5,8 +5,8 @@ use rand::{RngExt, SeedableRng};
 use tactful::belief::Beta;
 use tactful::policy::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Family, Fixed, InverseGap, KlUcb,
-    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, Policy, SharpenedThompson, Softmax, Thompson,
-    TopTwoThompson, Ucb1, Ucb1Tuned, UcbV, Uniform, View,
+    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, Policy, PooledThompson, SharpenedThompson, Softmax,
+    Thompson, TopTwoThompson, Ucb1, Ucb1Tuned, UcbV, Uniform, View,
 };
 use tactful::{ArmId, ArmStatistics};
 
@@ -19,6 +19,8 @@ fn policies() -> Vec<Box<dyn Policy>> {
         Box::new(OptimisticThompson::default()),
         Box::new(SharpenedThompson::default()),
         Box::new(SharpenedThompson::new(30.0).unwrap()),
+        Box::new(PooledThompson::default()),
+        Box::new(PooledThompson::trust_structure().draws(64)),
         Box::new(TopTwoThompson::default()),
         Box::new(Ucb1::default()),
         Box::new(Ucb1Tuned::default()),

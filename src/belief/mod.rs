@@ -9,6 +9,7 @@ mod beta;
 mod change;
 mod confidence_sequence;
 pub mod delay;
+pub mod effects;
 mod evidence;
 mod forgetting;
 mod gamma;

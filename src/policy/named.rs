@@ -8,9 +8,9 @@ use crate::arm::ArmId;
 
 use super::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
-    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, PooledSegments, RewardLaw,
-    SharpenedThompson, Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV, Uniform,
-    WorstOff,
+    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, PooledSegments, PooledThompson,
+    RewardLaw, SharpenedThompson, Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV,
+    Uniform, WorstOff,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -216,6 +216,18 @@ const KNOWN: &[Known] = &[
             policy.law(options.law())?
         }
     ),
+    known!("pooled-thompson", "(trust-structure,insurance=share,draws=number,seed=number)", |options, _| {
+        let policy = match options.word("trust-structure") {
+            true => PooledThompson::trust_structure(),
+            false => PooledThompson::default(),
+        };
+        let policy = options.named("draws").map_or(policy, |draws| policy.draws(draws));
+        let policy = options.named("seed").map_or(policy, |seed| policy.seed(seed));
+        match options.named("insurance") {
+            Some(insurance) => policy.insurance(insurance)?,
+            None => policy,
+        }
+    }),
     known!("top-two-thompson", "(beta)", |options, _| match options.number() {
         Some(beta) => TopTwoThompson::new(beta)?,
         None => TopTwoThompson::default(),
@@ -339,6 +351,8 @@ mod tests {
             "sharpened-thompson(1.5)",
             "sharpened-thompson(2,zero-inflated=1)",
             "top-two-thompson(0.25)",
+            "pooled-thompson(insurance=0.02,draws=64)",
+            "pooled-thompson(trust-structure,seed=7)",
             "exp3-ix(plain)",
             "tsallis-inf(plain)",
             "maximin(0.2)",

@@ -69,13 +69,18 @@ impl Policy for SharpenedThompson {
         let Some(mut contenders) = self.law.contenders(view) else {
             return Probabilities::uniform();
         };
-        // Relative to the largest, so that no power of all of them is nothing.
-        let most = contenders.iter().map(|&(_, share)| share).fold(0.0, f64::max);
-        let power = |share: f64| libm::pow(share / most, self.gamma);
-        let sum: f64 = contenders.iter().map(|&(_, share)| power(share)).sum();
-        for (_, share) in &mut contenders {
-            *share = (1.0 - KEPT) * power(*share) / sum + KEPT * *share;
-        }
+        sharpen(&mut contenders, self.gamma);
         Probabilities { uniform: 0.0, contenders }
+    }
+}
+
+/// Shares that sum to one, raised to a power and scaled to sum to one again, with a tenth of what they were.
+pub(super) fn sharpen(contenders: &mut [(u32, f64)], gamma: f64) {
+    // Relative to the largest, so that no power of all of them is nothing.
+    let most = contenders.iter().map(|&(_, share)| share).fold(0.0, f64::max);
+    let power = |share: f64| libm::pow(share / most, gamma);
+    let sum: f64 = contenders.iter().map(|&(_, share)| power(share)).sum();
+    for (_, share) in contenders {
+        *share = (1.0 - KEPT) * power(*share) / sum + KEPT * *share;
     }
 }

@@ -1,0 +1,145 @@
+//! Cells: what was tried, as levels of factors with trials and earnings.
+
+use crate::arm::{ArmId, ArmSpace, Fingerprint};
+use crate::belief::Tried;
+use crate::segment::{SegmentId, Segments};
+
+/// The factors that results are explained by: the dimensions of the arms, and the segment where there are several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Factors {
+    /// Levels of each; the segment comes last.
+    sizes: Vec<usize>,
+    segmented: bool,
+}
+
+impl Factors {
+    /// Those of these arms and segments.
+    #[must_use]
+    pub fn of(space: &ArmSpace, segments: &Segments) -> Self {
+        let mut sizes: Vec<usize> = space.dimensions().map(|(_, levels)| levels.len()).collect();
+        let segmented = segments.len() > 1;
+        if segmented {
+            sizes.push(segments.len());
+        }
+        Self { sizes, segmented }
+    }
+
+    /// The number of levels of each factor; where there are several segments, they are the last one.
+    #[must_use]
+    pub fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Whether the last factor is the segment.
+    #[must_use]
+    pub fn is_segmented(&self) -> bool {
+        self.segmented
+    }
+
+    /// How many of the factors are dimensions of the arms.
+    pub(super) fn dimensions(&self) -> usize {
+        self.sizes.len() - usize::from(self.segmented)
+    }
+}
+
+/// Results by cell: an arm, in a segment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cells {
+    factors: Factors,
+    /// Levels of each cell, one for each factor, cell after cell.
+    levels: Vec<u32>,
+    /// Trials and earnings of each cell.
+    results: Vec<(f64, f64)>,
+}
+
+impl Cells {
+    /// No results yet.
+    #[must_use]
+    pub fn new(factors: Factors) -> Self {
+        Self { factors, levels: Vec::new(), results: Vec::new() }
+    }
+
+    /// Adds what was tried in a segment. Numbers that are none are left out.
+    ///
+    /// # Panics
+    ///
+    /// If the arms or the segment are not those the factors are of.
+    pub fn add(&mut self, space: &ArmSpace, segment: SegmentId, tried: &[Tried]) {
+        for told in tried {
+            if told.trials > 0.0 && told.trials.is_finite() && (0.0..=told.trials).contains(&told.earned) {
+                self.place(space, segment, told.arm);
+                self.results.push((told.trials, told.earned));
+            }
+        }
+    }
+
+    /// The cells of these arms in a segment, without results.
+    pub(super) fn places(factors: &Factors, space: &ArmSpace, segment: SegmentId, arms: &[ArmId]) -> Self {
+        let mut places = Self::new(factors.clone());
+        for &arm in arms {
+            places.place(space, segment, arm);
+            places.results.push((0.0, 0.0));
+        }
+        places
+    }
+
+    fn place(&mut self, space: &ArmSpace, segment: SegmentId, arm: ArmId) {
+        let before = self.levels.len();
+        self.levels.extend(space.arm(arm).level_indices().map(|level| level as u32));
+        if self.factors.segmented {
+            self.levels.push(segment.index() as u32);
+        }
+        assert!(self.levels.len() - before == self.factors.sizes.len(), "one level of each factor");
+    }
+
+    /// The factors.
+    #[must_use]
+    pub fn factors(&self) -> &Factors {
+        &self.factors
+    }
+
+    /// The number of cells that have results.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Whether nothing was tried.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+
+    pub(super) fn levels(&self, cell: usize) -> &[u32] {
+        let factors = self.factors.sizes.len();
+        &self.levels[cell * factors..][..factors]
+    }
+
+    /// (trials, earned) of each cell.
+    pub(super) fn results(&self) -> &[(f64, f64)] {
+        &self.results
+    }
+
+    /// The logit that effects are counted from: that of all results together, drawn towards 1 in 20.
+    pub(super) fn base(&self) -> f64 {
+        let (trials, earned) =
+            self.results.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+        let rate = (earned + 1.0) / (trials + 20.0);
+        libm::log(rate / (1.0 - rate))
+    }
+
+    /// A seed that differs wherever the results do.
+    pub(crate) fn seed(&self, seed: u64) -> u64 {
+        let mut digest = Fingerprint::of("effects");
+        digest.number(seed);
+        for &size in &self.factors.sizes {
+            digest.number(size as u64);
+        }
+        self.levels.iter().for_each(|&level| digest.number(u64::from(level)));
+        for (trials, earned) in &self.results {
+            digest.number(trials.to_bits());
+            digest.number(earned.to_bits());
+        }
+        digest.finish()
+    }
+}

@@ -1,0 +1,277 @@
+//! The fit: effects and their scales from the results of up to a few hundred cells.
+
+use super::cells::Cells;
+use super::dense::Square;
+use super::kernel::{Agreement, Common, kernel};
+use super::mode::Mode;
+use super::{ScalePrior, Scales};
+
+/// A Gaussian random-effects belief in the cells' logits, fitted to results.
+#[derive(Clone, Debug)]
+pub(super) struct Fit {
+    cells: Cells,
+    base: f64,
+    scales: Scales,
+    mode: Mode,
+}
+
+/// Steps of the scales. From the prior's, the third changes standard deviations by some hundredths of themselves.
+const SCALE_STEPS: usize = 4;
+
+/// How near the mode the scales are stepped, and how near it the belief is formed (on the logit): a Newton step from within
+/// 10⁻⁵ ends within 10⁻¹⁰.
+const NEAR: f64 = 0.05;
+const AT: f64 = 1e-5;
+
+impl Fit {
+    /// Fits effects and scales, from the prior's scales and the rate of all results on.
+    pub(super) fn new(cells: Cells, prior: &ScalePrior) -> Self {
+        let scales = prior.scales(cells.factors());
+        let base = cells.base();
+        let mut mode = Mode::start(&cells, base);
+        let agreement = Agreement::between(&cells, &cells);
+        let mut fit = {
+            let covariance = agreement.covariance(&kernel(cells.factors(), &scales));
+            mode.settle(&cells, base, &covariance, NEAR);
+            Self { cells, base, scales, mode }
+        };
+        for step in 0..SCALE_STEPS {
+            fit.step(&agreement, prior);
+            let covariance = agreement.covariance(&kernel(fit.cells.factors(), &fit.scales));
+            fit.mode.moved(base, &covariance);
+            let within = if step + 1 == SCALE_STEPS { AT } else { NEAR };
+            fit.mode.settle(&fit.cells, base, &covariance, within);
+        }
+        fit
+    }
+
+    /// Fits effects of these scales.
+    #[cfg(test)]
+    pub(super) fn with_scales(cells: Cells, scales: Scales) -> Self {
+        let base = cells.base();
+        let mut mode = Mode::start(&cells, base);
+        let covariance = Agreement::between(&cells, &cells).covariance(&kernel(cells.factors(), &scales));
+        mode.settle(&cells, base, &covariance, AT);
+        Self { cells, base, scales, mode }
+    }
+
+    /// Moves the scales to what the effects say they are.
+    ///
+    /// Of a component with indicators z and variance s², the effects are s² zᵀα, and the data determine s² zᵀR z of them, for
+    /// R = W^½ B⁻¹ W^½. Summed over levels both are sums over the pairs of cells that have a level in common.
+    fn step(&mut self, agreement: &Agreement, prior: &ScalePrior) {
+        let Mode { alpha, roots, factor, .. } = &self.mode;
+        let inverse = factor.inverse();
+        let factors = self.cells.factors();
+        let count = factors.sizes().len();
+        let squares = agreement.sums(count, |i, j| alpha[i] * alpha[j]);
+        let determined = agreement.sums(count, |i, j| roots[i] * inverse.at(i, j) * roots[j]);
+        let sum = |sums: &[f64], weight: &dyn Fn(Common) -> f64| -> f64 {
+            Common::of_each(factors).zip(sums).map(|(common, sum)| weight(common) * sum).sum()
+        };
+        let stepped = |expected: super::Expected, variance: f64, weight: &dyn Fn(Common) -> f64| {
+            let squares = variance * variance * sum(&squares, weight);
+            expected.step(squares, variance * sum(&determined, weight))
+        };
+        let Scales { intercept, main, pair, arm, residual } = &self.scales;
+        let one = |it: bool| f64::from(u8::from(it));
+        let mains = main.iter().enumerate();
+        self.scales = Scales {
+            intercept: *intercept,
+            main: mains
+                .map(|(f, &variance)| stepped(prior.main, variance, &|common| one(common.has(f))))
+                .collect(),
+            pair: if *pair > 0.0 { stepped(prior.pair, *pair, &|common| common.pairs) } else { 0.0 },
+            arm: if *arm > 0.0 { stepped(prior.residual, *arm, &|common| one(common.arm)) } else { 0.0 },
+            residual: match *residual > 0.0 {
+                true => stepped(prior.residual, *residual, &|common| one(common.cell)),
+                false => 0.0,
+            },
+        };
+    }
+
+    /// What is believed of the logits of these cells together: means and covariances, which are C − C W^½ B⁻¹ W^½ C.
+    pub(super) fn belief(&self, places: &Cells) -> (Vec<f64>, Square) {
+        let kernel = kernel(self.cells.factors(), &self.scales);
+        let (tried, wanted) = (self.cells.len(), places.len());
+        let mut across = Agreement::between(&self.cells, places).covariances(&kernel);
+        let mut means = vec![self.base; wanted];
+        for (row, alpha) in across.chunks_exact(wanted.max(1)).zip(&self.mode.alpha) {
+            super::dense::add_scaled(&mut means, *alpha, row);
+        }
+        for (row, root) in across.chunks_exact_mut(wanted.max(1)).zip(&self.mode.roots) {
+            row.iter_mut().for_each(|covariance| *covariance *= root);
+        }
+        self.mode.factor.forward_each(&mut across, wanted);
+        let mut covariance = Agreement::between(places, places).covariance(&kernel);
+        for known in across.chunks_exact(wanted.max(1)).take(tried) {
+            for (i, &factor) in known.iter().enumerate() {
+                super::dense::add_scaled(covariance.row_mut(i), -factor, known);
+            }
+        }
+        (means, covariance)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+    use crate::arm::{ArmId, ArmSpace};
+    use crate::belief::Tried;
+    use crate::belief::effects::Factors;
+    use crate::segment::{SegmentId, Segments};
+
+    /// Solves A x = b by elimination with pivoting, for several right sides: nothing that the fit uses.
+    fn eliminated(mut a: Vec<Vec<f64>>, mut b: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+        let size = a.len();
+        for k in 0..size {
+            let pivot = (k..size).max_by(|&i, &j| a[i][k].abs().total_cmp(&a[j][k].abs())).unwrap();
+            a.swap(k, pivot);
+            b.swap(k, pivot);
+            for i in 0..size {
+                if i != k {
+                    let factor = a[i][k] / a[k][k];
+                    for matrix in [&mut a, &mut b] {
+                        let pivot = matrix[k].clone();
+                        matrix[i].iter_mut().zip(pivot).for_each(|(value, pivot)| *value -= factor * pivot);
+                    }
+                }
+            }
+        }
+        (0..size).map(|i| b[i].iter().map(|value| value / a[i][i]).collect()).collect()
+    }
+
+    /// The effects of a cell as names with variances: the model written out.
+    fn effects(levels: &[u32], dimensions: usize, scales: &Scales) -> Vec<(String, f64)> {
+        let mut effects = vec![("intercept".to_owned(), scales.intercept)];
+        for (f, level) in levels.iter().enumerate() {
+            effects.push((format!("{f}={level}"), scales.main[f]));
+            for (g, other) in levels.iter().enumerate().skip(f + 1) {
+                effects.push((format!("{f}={level},{g}={other}"), scales.pair));
+            }
+        }
+        effects.push((format!("arm {:?}", &levels[..dimensions]), scales.arm));
+        effects.push((format!("cell {levels:?}"), scales.residual));
+        effects.into_iter().filter(|&(_, variance)| variance > 0.0).collect()
+    }
+
+    /// Newton's method on the explicit vector of all effects gives the same means and covariances.
+    fn agrees(segments: usize, seed: u64) {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        let space =
+            ArmSpace::builder().dimension("a", names(4)).dimension("b", names(3)).dimension("c", names(2));
+        let space = space.forbid([("a", "1"), ("b", "2")]).build().unwrap();
+        let segments = Segments::builder().attribute("s", names(segments)).build().unwrap();
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
+        let factors = Factors::of(&space, &segments);
+        let (mut cells, mut places) = (Cells::new(factors.clone()), Cells::new(factors.clone()));
+        for segment in (0..segments.len() as u32).map(SegmentId::new) {
+            let mut told = Vec::new();
+            for arm in (0..space.len() as u32).map(ArmId::new) {
+                let trials = [0.0, 1.0, 30.0, 5_000.0][rng.random_range(0..4)];
+                let earned = (trials * rng.random_range(0.0..0.2_f64)).round();
+                told.push(Tried { arm, trials, earned });
+            }
+            cells.add(&space, segment, &told);
+            let arms: Vec<ArmId> = told.iter().map(|told| told.arm).collect();
+            let here = Cells::places(&factors, &space, segment, &arms);
+            if segment.index() == 0 {
+                places = here;
+            }
+        }
+        let crossed = factors.is_segmented();
+        let scales = Scales {
+            intercept: 0.25,
+            main: (0..factors.sizes().len()).map(|f| 0.05 + 0.1 * f as f64).collect(),
+            pair: 0.02,
+            arm: if crossed { 0.03 } else { 0.0 },
+            residual: 0.01,
+        };
+
+        let mut names: Vec<(String, f64)> = Vec::new();
+        let mut row = |levels: &[u32]| -> Vec<usize> {
+            let find = |effect: (String, f64)| match names.iter().position(|known| known.0 == effect.0) {
+                Some(index) => index,
+                None => {
+                    names.push(effect);
+                    names.len() - 1
+                }
+            };
+            effects(levels, factors.dimensions(), &scales).into_iter().map(find).collect()
+        };
+        let tried: Vec<Vec<usize>> = (0..cells.len()).map(|cell| row(cells.levels(cell))).collect();
+        let wanted: Vec<Vec<usize>> = (0..places.len()).map(|cell| row(places.levels(cell))).collect();
+        let size = names.len();
+        let mut b = vec![0.0; size];
+        let mut precision = Vec::new();
+        for _ in 0..60 {
+            precision = vec![vec![0.0; size]; size];
+            let mut slope: Vec<f64> = b.iter().zip(&names).map(|(effect, name)| -effect / name.1).collect();
+            names.iter().enumerate().for_each(|(index, name)| precision[index][index] = 1.0 / name.1);
+            for (row, &(trials, earned)) in tried.iter().zip(cells.results()) {
+                let logit = cells.base() + row.iter().map(|&index| b[index]).sum::<f64>();
+                let rate = 1.0 / (1.0 + (-logit).exp());
+                for &i in row {
+                    slope[i] += earned - trials * rate;
+                    row.iter().for_each(|&j| precision[i][j] += trials * rate * (1.0 - rate));
+                }
+            }
+            let step = eliminated(precision.clone(), slope.iter().map(|&slope| vec![slope]).collect());
+            let longest = step.iter().fold(0.0, |longest: f64, step| longest.max(step[0].abs()));
+            let part = if longest > 0.3 { 0.3 / longest } else { 1.0 };
+            b.iter_mut().zip(&step).for_each(|(effect, step)| *effect += part * step[0]);
+        }
+        let right =
+            |index: usize| wanted.iter().map(move |row| f64::from(u8::from(row.contains(&index)))).collect();
+        let across = eliminated(precision, (0..size).map(right).collect());
+
+        let (means, covariance) = Fit::with_scales(cells.clone(), scales.clone()).belief(&places);
+        for (i, row) in wanted.iter().enumerate() {
+            let mean = cells.base() + row.iter().map(|&index| b[index]).sum::<f64>();
+            assert!((means[i] - mean).abs() < 1e-8, "mean {i}: {} against {mean}", means[i]);
+            for (j, &found) in covariance.row(i).iter().enumerate() {
+                let expected: f64 = row.iter().map(|&index| across[index][j]).sum();
+                assert!((found - expected).abs() < 1e-8, "covariance {i}, {j}: {found} against {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_kernel_form_is_that_of_all_effects_written_out() {
+        for seed in 0..5 {
+            agrees(1, seed);
+            agrees(3, seed);
+        }
+    }
+
+    /// Where all effects are known, the scales are those of the effects; where nothing is, those that were expected.
+    #[test]
+    fn scales_are_found() {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        let space = ArmSpace::builder().dimension("a", names(40)).dimension("b", names(4)).build().unwrap();
+        let factors = Factors::of(&space, &Segments::single());
+        let fitted = |trials: f64| {
+            let mut cells = Cells::new(factors.clone());
+            let told = space.iter().map(|arm| {
+                let a = arm.level_indices().next().unwrap();
+                // Half of the levels 0.8 above, half below.
+                let rate = 1.0 / (1.0 + (2.5 + if a % 2 == 0 { 0.8 } else { -0.8_f64 }).exp());
+                Tried { arm: arm.id(), trials, earned: trials * rate }
+            });
+            cells.add(&space, SegmentId::new(0), &told.collect::<Vec<_>>());
+            Fit::new(cells, &ScalePrior::default()).scales
+        };
+        let Scales { main, pair, residual, .. } = fitted(1e6);
+        assert!((main[0].sqrt() - 0.78).abs() < 0.03, "{main:?}");
+        assert!(pair.sqrt() < 0.06 && residual.sqrt() < 0.05, "{pair} {residual}");
+        let Scales { main, pair, residual, .. } = fitted(1e-3);
+        assert!((main[0].sqrt() - 0.3).abs() < 0.01 && (main[1].sqrt() - 0.3).abs() < 0.01, "{main:?}");
+        assert!(
+            (pair.sqrt() - 0.1).abs() < 0.01 && (residual.sqrt() - 0.1).abs() < 0.01,
+            "{pair} {residual}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! Pooled Thompson sampling: arms learn from all that have levels in common with them.
+
+use crate::arm::ArmId;
+use crate::belief::effects::{self, Cells, Factors, ScalePrior};
+use crate::belief::{Beta, Tried, best};
+
+use super::parameter::share;
+use super::sharpened_thompson::sharpen;
+use super::{Observes, ParameterError, Policy, Portfolio, Probabilities, View};
+
+/// Selects each arm about as often as it is the best, by a belief that arms share [effects](crate::belief::effects) of their
+/// levels: of templates, channels, tones, send times, their pairs, and of segments where there are several.
+///
+/// The probability P_k of being the best is the frequency in N draws of all arms together (256; see
+/// [`draws`](Self::draws)). It becomes a plan in three steps:
+///
+/// 1. *Sharpened*: Q = 0.9 P² / ΣP² + 0.1 P, as [`SharpenedThompson`](super::SharpenedThompson) does it.
+/// 2. *Insured*: 5 % of the plan that Thompson sampling would make for arms that have nothing in common but their mean, sharpened
+///    too. It finds an arm that is much better than its levels say, and stops by itself.
+/// 3. Drawn from as it is: the propensity is that of the plan, whatever the chance that was in the draws. The seed of the
+///    draws comes from the counters, so the same counters make the same plan, in whatever order the outcomes arrived.
+///
+/// A. Gelman, J. Hill (2007), *Data Analysis Using Regression and Multilevel/Hierarchical Models* (the belief); S. L. Scott (2010),
+/// *A modern Bayesian look at the multi-armed bandit* (the draws); D. N. Hill, H. Nassif, Y. Liu, A. Iyer, S. V. N. Vishwanathan
+/// (2017), *An Efficient Bandit Algorithm for Realtime Multivariate Optimization* (levels and pairs, and Thompson sampling
+/// on them). No regret bound is known.
+///
+/// **When**: arms made of dimensions, tens of them or more, and rare rewards.
+///
+/// Rewards are taken for 0 or 1, those in a range with the caution of [`Thompson`](super::Thompson). The bandit's prior
+/// has no say: what is expected of the effects takes its place.
+///
+/// ```
+/// use tactful::policy::{Policy, PooledThompson};
+///
+/// let policy = PooledThompson::trust_structure().seed(7);
+/// assert_eq!(policy.name(), "pooled-thompson(trust-structure,seed=7)");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PooledThompson {
+    trusting: bool,
+    insurance: f64,
+    draws: Option<u32>,
+    seed: u64,
+}
+
+/// The share of the plan for arms that have nothing in common.
+const INSURANCE: f64 = 0.05;
+
+/// Draws, and for more arms than are insured.
+const DRAWS: u32 = 256;
+
+/// The most arms whose plan is sharpened and insured. Among more, all draws differ, so that there is nothing to square; and a
+/// plan for arms with nothing in common is uniform anyway, so that the exploration share takes its place.
+const INSURED_ARMS: usize = 1_024;
+
+/// The strength of the common mean of arms that have nothing else in common: so many sends.
+const STRENGTH: f64 = 40.0;
+
+/// The power of sharpening.
+const GAMMA: f64 = 2.0;
+
+impl PooledThompson {
+    /// No insurance, and next to nothing of an arm's own is expected: what levels say is all that is said.
+    ///
+    /// It learns faster where that is so, and where it is not, an arm that is much better than its levels say is missed for good.
+    #[must_use]
+    pub fn trust_structure() -> Self {
+        Self { trusting: true, insurance: 0.0, draws: None, seed: 0 }
+    }
+
+    /// With another share of insurance than 0.05, in [0, 1].
+    ///
+    /// # Errors
+    ///
+    /// [`ParameterError`] for any other number.
+    pub fn insurance(self, insurance: f64) -> Result<Self, ParameterError> {
+        Ok(Self { insurance: share("insurance", insurance)?, ..self })
+    }
+
+    /// With another number of draws; at least 2, and even.
+    #[must_use]
+    pub fn draws(self, draws: u32) -> Self {
+        Self { draws: Some(draws.clamp(2, 1 << 16).next_multiple_of(2)), ..self }
+    }
+
+    /// With another seed than 0.
+    #[must_use]
+    pub fn seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    fn prior(&self) -> ScalePrior {
+        if self.trusting { ScalePrior::structured() } else { ScalePrior::default() }
+    }
+
+    /// How often each eligible arm is the best, by what is known of all that have levels in common; none if nothing is known.
+    fn pooled(&self, portfolio: &dyn Portfolio, view: &View<'_>) -> Option<Vec<(u32, f64)>> {
+        let space = portfolio.space();
+        let mut cells = Cells::new(Factors::of(space, portfolio.segmentation()));
+        for segment in portfolio.segments() {
+            cells.add(space, segment, &portfolio.tried(segment));
+        }
+        let eligible = (view.segment(), view.arms());
+        let draws = self.draws.unwrap_or(DRAWS) as usize;
+        if cells.is_empty() {
+            return None;
+        }
+        effects::best(cells, &self.prior(), space, eligible, draws, self.seed)
+    }
+}
+
+impl Default for PooledThompson {
+    /// With insurance.
+    fn default() -> Self {
+        Self { trusting: false, insurance: INSURANCE, draws: None, seed: 0 }
+    }
+}
+
+impl Policy for PooledThompson {
+    fn name(&self) -> String {
+        let base = if self.trusting { Self::trust_structure() } else { Self::default() };
+        let mut options = Vec::new();
+        if self.trusting {
+            options.push("trust-structure".to_owned());
+        }
+        if self.insurance.to_bits() != base.insurance.to_bits() {
+            options.push(format!("insurance={}", self.insurance));
+        }
+        options.extend(self.draws.map(|draws| format!("draws={draws}")));
+        if self.seed != 0 {
+            options.push(format!("seed={}", self.seed));
+        }
+        match options.is_empty() {
+            true => "pooled-thompson".to_owned(),
+            false => format!("pooled-thompson({})", options.join(",")),
+        }
+    }
+
+    fn observes(&self) -> Observes {
+        Observes::Outcomes
+    }
+
+    fn probabilities(&self, view: &View<'_>) -> Probabilities {
+        let pooled = view.portfolio().and_then(|portfolio| Some((self.pooled(portfolio, view)?, portfolio)));
+        let Some((mut pooled, portfolio)) = pooled else {
+            // Nothing is known of levels: arms have their mean in common.
+            let told = view.arms().iter().copied().zip(view.statistics());
+            return unrelated(&Tried::counted(told), view.arms());
+        };
+        if view.len() > INSURED_ARMS {
+            return Probabilities { uniform: 0.0, contenders: pooled };
+        }
+        sharpen(&mut pooled, GAMMA);
+        if self.insurance > 0.0 {
+            let apart = unrelated(&portfolio.tried(view.segment()), view.arms());
+            return mixed(pooled, apart, self.insurance);
+        }
+        Probabilities { uniform: 0.0, contenders: pooled }
+    }
+}
+
+/// The sharpened plan of Thompson sampling for arms that have nothing in common but their mean.
+fn unrelated(tried: &[Tried], arms: &[ArmId]) -> Probabilities {
+    let (trials, earned) =
+        tried.iter().fold((0.0, 0.0), |sum, told| (sum.0 + told.trials, sum.1 + told.earned));
+    let rate = (earned + 1.0) / (trials + 20.0);
+    let Ok(prior) = Beta::new(STRENGTH * rate, STRENGTH * (1.0 - rate)) else {
+        return Probabilities::uniform();
+    };
+    let mut left = tried.iter().peekable();
+    let after = |arm: &ArmId| {
+        while left.next_if(|told| told.arm < *arm).is_some() {}
+        left.next_if(|told| told.arm == *arm)
+            .map_or(prior, |told| prior.updated(told.earned, told.trials - told.earned))
+    };
+    let posteriors: Vec<Beta> = arms.iter().map(after).collect();
+    if posteriors.iter().all(|posterior| *posterior == posteriors[0]) {
+        return Probabilities::uniform();
+    }
+    let mut contenders = best::contenders(&posteriors);
+    sharpen(&mut contenders, GAMMA);
+    Probabilities { uniform: 0.0, contenders }
+}
+
+/// Of contenders and of a plan, which has this share.
+fn mixed(contenders: Vec<(u32, f64)>, plan: Probabilities, share: f64) -> Probabilities {
+    let mut theirs = plan.contenders.into_iter().map(|(position, own)| (position, share * own)).peekable();
+    let mut both = Vec::new();
+    for (position, own) in contenders {
+        while let Some(other) = theirs.next_if(|&(other, _)| other < position) {
+            both.push(other);
+        }
+        let added = theirs.next_if(|&(other, _)| other == position).map_or(0.0, |(_, added)| added);
+        both.push((position, (1.0 - share) * own + added));
+    }
+    both.extend(theirs);
+    Probabilities { uniform: share * plan.uniform, contenders: both }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plans_are_mixed_by_position() {
+        let plan = Probabilities { uniform: 0.5, contenders: vec![(0, 0.25), (3, 0.25)] };
+        let mixed = mixed(vec![(1, 0.5), (3, 0.5)], plan, 0.5);
+        assert_eq!(mixed.uniform.to_bits(), 0.25_f64.to_bits());
+        assert_eq!(mixed.contenders, [(0, 0.125), (1, 0.25), (3, 0.375)]);
+    }
+}
