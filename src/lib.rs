@@ -67,6 +67,7 @@
 mod sync;
 
 pub mod arm;
+pub mod features;
 pub mod segment;
 
 pub mod reward;
@@ -102,6 +103,7 @@ pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
 pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
 pub use decision::{Decision, DecisionId, Token, TokenKey};
 pub use delta::Delta;
+pub use features::{FeatureError, Features, FeaturesError};
 pub use plan::{Cadence, Plan};
 pub use reward::{Outcome, Reward, RewardKind, RewardRule, Stage};
 pub use segment::{SegmentId, Segments};

@@ -46,6 +46,7 @@ fn write(kind: RewardKind, rounds: u32, seed: u64) -> (Vec<u8>, Vec<Entry>) {
             arm: decision.arm(),
             propensity: decision.propensity(),
             eligible: eligible.clone(),
+            features: None,
         }));
         let reward = match kind {
             RewardKind::Binary => Reward::from(rng.random_bool(0.3)),
@@ -58,6 +59,7 @@ fn write(kind: RewardKind, rounds: u32, seed: u64) -> (Vec<u8>, Vec<Entry>) {
             at,
             chosen: None,
             reward,
+            features: None,
         }));
     }
     (journal.into_inner(), expected)

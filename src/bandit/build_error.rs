@@ -67,6 +67,12 @@ pub enum BuildError {
         /// The policy.
         policy: String,
     },
+    /// Requests are to have features, together with a window, an exchange with other processes or a policy that learns from
+    /// importance-weighted sums: sums of features are kept for bandits without these only.
+    Features {
+        /// What stands against it.
+        with: &'static str,
+    },
     /// Two token keys have the same number.
     DuplicateKey {
         /// The number.
@@ -107,6 +113,7 @@ impl fmt::Display for BuildError {
                     "policy {policy} needs sums that a bandit with a window, exchange or journal does not keep"
                 )
             }
+            Self::Features { with } => write!(f, "features are not learnt from with {with}"),
             Self::DuplicateKey { key } => write!(f, "token key number {key} is given twice"),
             Self::Incarnation { incarnation } => write!(f, "incarnation {incarnation} is not below 2^48"),
         }

@@ -5,8 +5,9 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
 use crate::arm::{Arm, ArmSpace};
-use crate::belief::{Beta, Forgetting, ForgettingError, Pending};
+use crate::belief::{Beta, Forgetting, ForgettingError, Linear, Pending};
 use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
+use crate::features::Features;
 use crate::plan::{Book, Cadence, Shares};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardRule};
@@ -16,6 +17,7 @@ use crate::sync::AtomicU64;
 use crate::time::Window;
 
 use super::build_error::BuildError;
+use super::contextual::Contextual;
 use super::exchange::Exchange;
 use super::goals::Declared;
 use super::observing::Stages;
@@ -47,6 +49,8 @@ pub struct BanditBuilder {
     forgetting: Forgetting,
     replicated: bool,
     heir: Option<u16>,
+    features: Option<Features>,
+    linear: Linear,
 }
 
 impl BanditBuilder {
@@ -73,6 +77,8 @@ impl BanditBuilder {
             forgetting: Forgetting::default(),
             replicated: false,
             heir: None,
+            features: None,
+            linear: Linear::default(),
         }
     }
 
@@ -142,6 +148,24 @@ impl BanditBuilder {
     #[must_use]
     pub fn refresh(mut self, refresh: Refresh) -> Self {
         self.refresh = refresh;
+        self
+    }
+
+    /// What is told of a customer beside the segment, by [`Bandit::select_with`]. Default: nothing.
+    ///
+    /// Not together with a [window](BanditBuilder::window) or an [exchange](BanditBuilder::replicated), so far: the host
+    /// reports failures itself. Each arm that was selected takes up 8 (d + 1)(d + 2)/2 + 8 (d + 1) + 16 bytes in its segment, with d
+    /// features, and about as much for the fit.
+    #[must_use]
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = Some(features);
+        self
+    }
+
+    /// How features bear on the rewards of an arm. Default: [`Linear::disjoint`].
+    #[must_use]
+    pub fn linear(mut self, linear: Linear) -> Self {
+        self.linear = linear;
         self
     }
 
@@ -356,6 +380,16 @@ impl BanditBuilder {
         if importance.is_some() && (waiting.is_some() || self.replicated) {
             return Err(BuildError::Weighted { policy: self.policy.name() });
         }
+        if self.features.is_some() {
+            let against = [
+                (self.window.is_some(), "a window"),
+                (self.replicated, "an exchange with other processes"),
+                (importance.is_some(), "a policy that needs importance-weighted sums"),
+            ];
+            if let Some((_, with)) = against.into_iter().find(|(is_set, _)| *is_set) {
+                return Err(BuildError::Features { with });
+            }
+        }
         let sums = |importance| (importance, ImportanceCells::new(self.segments.len(), self.arms.len()));
         let importance = importance.map(sums);
         let shares = self.shares.of(&self.arms).map_err(BuildError::Shares)?;
@@ -363,7 +397,12 @@ impl BanditBuilder {
         let plain = waiting.is_none() && !self.replicated && shares.is_none();
         let index = self.policy.as_index().filter(|_| plain);
         let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
+        let counts = (self.segments.len(), self.arms.len());
+        let contextual = self.features.map(|features| {
+            Box::new(Contextual::new(features, self.linear, &*self.policy, counts, self.exploration))
+        });
         let mut bandit = Bandit {
+            contextual,
             clock: AtomicU64::new(0),
             #[cfg(feature = "journal")]
             journaling: None,

@@ -168,6 +168,9 @@ impl Bandit {
         if self.exchange.is_some() {
             builder = builder.replicated();
         }
+        if let Some(contextual) = &self.contextual {
+            builder = builder.features(contextual.features.clone()).linear(contextual.linear);
+        }
         if let Some(waiting) = &self.waiting {
             builder = builder.window(waiting.window()).delays_by(waiting.delays_by.clone());
             builder = match waiting.defaults() {

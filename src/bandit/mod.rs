@@ -3,6 +3,8 @@
 mod ancestor;
 mod build_error;
 mod builder;
+mod context_record;
+mod contextual;
 mod exchange;
 mod goals;
 mod inheriting;
@@ -49,6 +51,7 @@ use crate::statistics::{Cells, Cohort, ImportanceCells};
 use crate::sync::AtomicU64;
 
 use ancestor::Ancestor;
+use contextual::Contextual;
 use exchange::Exchange;
 #[cfg(feature = "journal")]
 use journaling::Place;
@@ -91,6 +94,8 @@ pub struct Bandit {
     observes: Observes,
     /// How outcomes are weighted, and what they add up to then, where the policy needs to know.
     importance: Option<(Importance, ImportanceCells)>,
+    /// Where requests have features: what is learnt of them.
+    contextual: Option<Box<Contextual>>,
     /// Whether the policy is regular, asked once.
     regular: bool,
     /// Share of decisions spread evenly over the eligible arms, in [0, 1].

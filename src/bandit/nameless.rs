@@ -3,6 +3,7 @@
 
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId};
+use crate::features::Quantised;
 use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
 use crate::snapshot::Place;
@@ -42,7 +43,8 @@ impl Bandit {
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(id)) {
             // The process that it belongs to may have the name.
             let (fingerprint, key) = (self.ancestors[of].fingerprint, self.keys.current);
-            let decision = Decision { id, segment: at.0, arm: at.1, units: 1, fingerprint, key };
+            let features = Quantised::NONE;
+            let decision = Decision { id, segment: at.0, arm: at.1, units: 1, fingerprint, key, features };
             let told_of = match came {
                 Came::Reward(reward) => (reward.value(), None),
                 Came::Outcome(outcome) => (0.0, Some(outcome)),

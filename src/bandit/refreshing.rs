@@ -21,10 +21,11 @@ pub enum Refresh {
 }
 
 impl Bandit {
-    /// Computes all plans that are due and returns how many they were. Nobody waits for it; a segment that
+    /// Computes all plans that are due, and fits of linear models, and returns how many they were. Nobody waits for it; a segment that
     /// another thread is refreshing is passed over.
     pub fn refresh(&self) -> usize {
-        self.book.touched().map(|(segment, plans)| self.refresh_segment(plans, segment)).sum()
+        let plans = self.book.touched().map(|(segment, plans)| self.refresh_segment(plans, segment));
+        plans.sum::<usize>() + self.refresh_fits()
     }
 
     /// How many selections in this segment found no plan for their set in place and had to make it: the first of each

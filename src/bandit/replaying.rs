@@ -10,8 +10,10 @@ use std::fmt;
 use crate::arm::ArmId;
 use crate::decision::{Decision, DecisionId};
 use crate::delta::Sender;
+use crate::features::Quantised;
 use crate::journal::{
-    Chosen, Entry, JournalError, JournalSettings, Names, Recovery, Storage, StoredSnapshotError, Torn,
+    Chosen, Entry, JournalError, JournalSettings, LoggedFeatures, Names, Recovery, Storage,
+    StoredSnapshotError, Torn,
 };
 use crate::reward::{Outcome, Reward, RewardKind};
 use crate::segment::SegmentId;
@@ -107,6 +109,9 @@ pub(super) enum Came {
     Withdrawal,
 }
 
+/// What something came of: the decision, when it came, what the decision had chosen and what was known of its request.
+type To = (DecisionId, Timestamp, Chosen, Option<LoggedFeatures>);
+
 /// What a decision had chosen, as it is known today.
 enum Chose {
     Known(SegmentId, ArmId),
@@ -121,7 +126,7 @@ pub(super) struct Replay<'a> {
     /// The decisions seen, a bit each.
     seen: Seen,
     /// What came of decisions that were not seen yet.
-    outcomes: Vec<(DecisionId, Timestamp, Chosen, Came)>,
+    outcomes: Vec<(To, Came)>,
     /// The first life of our replica that the journal tells of.
     first: Option<Issuer>,
     latest: Timestamp,
@@ -162,13 +167,14 @@ impl<'a> Replay<'a> {
             Entry::Decision(decision) => {
                 self.latest = self.latest.max(decision.at);
                 let chosen = Chosen { segment: decision.segment, arm: decision.arm, space };
-                self.decision(decision.id, decision.at, chosen);
+                self.decision(decision.id, decision.at, chosen, decision.features);
             }
             Entry::Outcome(outcome) => {
                 self.latest = self.latest.max(outcome.at);
                 match outcome.chosen {
                     Some(chosen) => {
-                        self.came(outcome.id, outcome.at, chosen, Came::Reward(outcome.reward));
+                        let came = Came::Reward(outcome.reward);
+                        self.came((outcome.id, outcome.at, chosen, outcome.features), came);
                     }
                     // Of the first format, whose outcomes do not say what had been chosen.
                     None => self.recovered.refused += 1,
@@ -176,13 +182,13 @@ impl<'a> Replay<'a> {
             }
             Entry::Cancel(cancel) => {
                 self.latest = self.latest.max(cancel.at);
-                self.came(cancel.id, cancel.at, cancel.chosen, Came::Withdrawal);
+                self.came((cancel.id, cancel.at, cancel.chosen, cancel.features), Came::Withdrawal);
             }
             Entry::Stage(stage) => {
                 self.latest = self.latest.max(stage.at);
                 match stage.outcome() {
                     Some(outcome) => {
-                        self.came(stage.id, stage.at, stage.chosen, Came::Outcome(outcome));
+                        self.came((stage.id, stage.at, stage.chosen, None), Came::Outcome(outcome));
                     }
                     // A stage of a later release.
                     None => self.recovered.refused += 1,
@@ -193,7 +199,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Counts a decision, once.
-    fn decision(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen) {
+    fn decision(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, features: Option<LoggedFeatures>) {
         if !self.seen.first(id) {
             return;
         }
@@ -204,7 +210,15 @@ impl<'a> Replay<'a> {
         let counted = !self.bandit.is_ahead(id, at)
             && self.bandit.note(id)
             && match self.locate(chosen) {
-                Chose::Known(segment, arm) => self.bandit.issue_noted(id, segment, arm),
+                Chose::Known(segment, arm) => {
+                    let counted = self.bandit.issue_noted(id, segment, arm);
+                    if let (true, Some(contextual), Some(features)) =
+                        (counted, &self.bandit.contextual, features)
+                    {
+                        contextual.issue(segment, arm, &features.0);
+                    }
+                    counted
+                }
                 Chose::Nameless(nameless) => {
                     self.recovered.vanished += 1;
                     self.bandit.issue_nameless(id, nameless)
@@ -227,15 +241,15 @@ impl<'a> Replay<'a> {
     }
 
     /// Counts what came of a decision, once that is there.
-    fn came(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, came: Came) {
-        if self.seen.has(id) {
-            self.settle(id, at, chosen, came);
+    fn came(&mut self, to: To, came: Came) {
+        if self.seen.has(to.0) {
+            self.settle(to, came);
         } else {
-            self.outcomes.push((id, at, chosen, came));
+            self.outcomes.push((to, came));
         }
     }
 
-    fn settle(&mut self, id: DecisionId, at: Timestamp, chosen: Chosen, came: Came) {
+    fn settle(&mut self, (id, at, chosen, features): To, came: Came) {
         self.recovered.outcomes += 1;
         let counted = match self.locate(chosen) {
             Chose::Unknown => false,
@@ -253,6 +267,7 @@ impl<'a> Replay<'a> {
                     units: 1,
                     fingerprint: bandit.fingerprint,
                     key: bandit.keys.current,
+                    features: features.map_or(Quantised::NONE, |features| features.0),
                 };
                 match came {
                     Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),
@@ -266,8 +281,8 @@ impl<'a> Replay<'a> {
 
     /// Counts what is left, and moves on to the time of the last record.
     pub(super) fn finish(mut self) -> Recovered {
-        for (id, at, chosen, came) in std::mem::take(&mut self.outcomes) {
-            self.settle(id, at, chosen, came);
+        for (to, came) in std::mem::take(&mut self.outcomes) {
+            self.settle(to, came);
         }
         // The others know what the earlier lives have counted by the first of them. A snapshot says which that was.
         if let (Some(exchange), Some(first)) = (&mut self.bandit.exchange, self.first)

@@ -59,6 +59,7 @@ impl Bandit {
             return Err(RestoreError::Weighted { policy: self.policy.name() });
         }
         let estate = self.read_estate(snapshot)?;
+        let context = self.read_context(snapshot, &estate.ancestors[0])?;
         let exchange = self.resumed(snapshot.exchange.as_deref())?;
         #[cfg(feature = "journal")]
         if self.journaling.is_some() {
@@ -81,6 +82,7 @@ impl Bandit {
         let goals = matching(then, declared.map(|(goal, told)| (told.is_some(), goal.name.clone())));
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now), goals };
         self.take_over(estate);
+        self.take_context_over(context);
         self.exchange = exchange;
         #[cfg(feature = "journal")]
         self.number_lives_by_files();

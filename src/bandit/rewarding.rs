@@ -199,6 +199,7 @@ impl Bandit {
             units: claims.units,
             fingerprint: self.fingerprint,
             key: claims.key,
+            features: claims.features,
         })
     }
 
@@ -281,6 +282,9 @@ impl Bandit {
             None => {
                 self.claim(decision.id)?;
                 self.cells.reward(segment, arm, quantity);
+                if let Some(contextual) = &self.contextual {
+                    contextual.reward(segment, arm, &decision.features, quantity);
+                }
                 if let Some((importance, sums)) = &self.importance {
                     let weight = importance.weight(decision.propensity());
                     sums.add((segment, arm), decision.id.sequence + 1, weight, quantity);
@@ -312,6 +316,9 @@ impl Bandit {
         let plans = self.book.segment(segment);
         if plans.event_of(arm) && self.refresh == Refresh::Inline {
             self.refresh_segment(plans, segment);
+        }
+        if let Some(contextual) = &self.contextual {
+            self.told(contextual, plans, segment);
         }
     }
 

@@ -7,6 +7,7 @@ use rand::Rng;
 
 use crate::arm::{ArmId, Eligibility};
 use crate::decision::{Decision, DecisionId};
+use crate::features::{FeatureError, Quantised};
 use crate::plan::{Drawn, InfeasibleShares, Plan, SegmentPlans};
 use crate::policy::Observes;
 use crate::segment::SegmentId;
@@ -45,6 +46,8 @@ pub enum SelectError {
         /// The arm.
         arm: ArmId,
     },
+    /// The values are no features of the bandit.
+    Features(FeatureError),
     /// This life of the bandit has made 2⁴⁰ decisions.
     SequenceExhausted,
     /// The decision could not be recorded.
@@ -63,6 +66,7 @@ impl fmt::Display for SelectError {
                 write!(f, "the set belongs to the arm space {eligibility:016x}, the bandit has {arms:016x}")
             }
             Self::Shares(error) => error.fmt(f),
+            Self::Features(error) => error.fmt(f),
             Self::CounterFull { segment, arm } => {
                 write!(f, "arm {arm} was selected as often in segment {segment} as can be counted")
             }
@@ -203,6 +207,7 @@ impl Bandit {
             units: drawn.units,
             fingerprint: self.fingerprint,
             key: self.keys.current,
+            features: Quantised::NONE,
         }
     }
 

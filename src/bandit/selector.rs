@@ -161,6 +161,30 @@ impl<R: Rng> Selector<'_, R> {
         self.numbers.next().ok_or(SelectError::SequenceExhausted)
     }
 
+    /// Selects one of the eligible arms for a request with features, as [`Bandit::select_with`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`SelectError`], as there.
+    pub fn select_with(
+        &mut self,
+        segment: SegmentId,
+        eligible: &Eligibility,
+        features: &[f64],
+    ) -> Result<Decision, SelectError> {
+        let bandit = self.bandit;
+        // Features are refused beside a window, so that numbers are of one cohort.
+        let (rng, numbers) = (&mut self.rng, &mut self.numbers);
+        let number = || match numbers.next() {
+            Some(sequence) => Ok(sequence),
+            None => {
+                *numbers = bandit.cohort.reserve().ok_or(SelectError::SequenceExhausted)?;
+                numbers.next().ok_or(SelectError::SequenceExhausted)
+            }
+        };
+        bandit.decide_with(segment, eligible, features, || rng.next_u64(), number)
+    }
+
     /// Selects for many customers, one after the other, and appends the decisions.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ impl Bandit {
     /// What this process has counted itself.
     pub(super) fn own_snapshot(&self) -> Snapshot {
         // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
+        let context = self.context_record();
         let mut cells: BTreeMap<Place, Told> = BTreeMap::new();
         let goals = self.declared().len();
         let mut waiting = None;
@@ -116,6 +117,7 @@ impl Bandit {
                 .zip(self.totals())
                 .map(|(goal, totals)| goal.record(totals))
                 .collect(),
+            context,
             exchange: None,
             generations: std::iter::once(today).chain(earlier).collect(),
             lives,

@@ -422,6 +422,9 @@ impl Bandit {
         let Some(waiting) = &self.waiting else {
             self.claim(decision.id)?;
             self.cells.withdraw(segment, arm);
+            if let Some(contextual) = &self.contextual {
+                contextual.withdraw(segment, arm, &decision.features);
+            }
             return Ok((now, (segment, arm)));
         };
         let bucket = at.map(|at| waiting.bucket_of(at));

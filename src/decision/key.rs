@@ -1,6 +1,7 @@
 //! Keys under which tokens are sealed.
 
 use std::fmt;
+use std::hash::Hasher;
 
 use siphasher::sip::SipHasher24;
 
@@ -37,6 +38,16 @@ impl TokenKey {
             place.copy_from_slice(&word.to_le_bytes());
         }
         SipHasher24::new_with_key(&self.key).hash(&bytes)
+    }
+}
+
+impl TokenKey {
+    /// The seal of a longer message: five words and the bytes behind them.
+    pub(super) fn seal_with(&self, message: [u64; 5], tail: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.key);
+        message.iter().for_each(|word| hasher.write(&word.to_le_bytes()));
+        hasher.write(tail);
+        hasher.finish()
     }
 }
 

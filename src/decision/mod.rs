@@ -1,5 +1,6 @@
 //! Decisions: what was drawn, with the probability it was drawn with, in a form that can be trusted and kept.
 
+mod extension;
 mod key;
 mod token;
 
@@ -12,6 +13,7 @@ pub(crate) use key::Keyring;
 use std::fmt;
 
 use crate::arm::{ArmId, ArmSpace, Fingerprint};
+use crate::features::Quantised;
 use crate::plan::Plan;
 use crate::segment::{SegmentId, Segments};
 use crate::statistics::CohortId;
@@ -30,6 +32,8 @@ pub struct Decision {
     /// Fingerprint of arms and segments.
     pub(crate) fingerprint: u64,
     pub(crate) key: TokenKey,
+    /// What was known of the request, if anything.
+    pub(crate) features: Quantised,
 }
 
 impl Decision {
@@ -57,7 +61,13 @@ impl Decision {
         self.units as f64 * Plan::UNIT
     }
 
-    /// The decision as 64 characters to store with the message.
+    /// Whether it was made for a request with [features](crate::Features).
+    #[must_use]
+    pub fn has_features(&self) -> bool {
+        !self.features.is_none()
+    }
+
+    /// The decision as 64 characters to store with the message; with features up to 112.
     #[must_use]
     pub fn token(&self) -> Token {
         Token::new(self)

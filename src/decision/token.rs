@@ -14,7 +14,9 @@
 //! | 32–39 | fingerprint of arms and segments |
 //! | 40–47 | seal: SipHash-2-4 of bytes 0–39 under the key |
 //!
-//! Numbers are little-endian.
+//! Numbers are little-endian. A decision for a request with features has a tail behind that, in groups of three bytes with
+//! zeros at the end: number of features (1 byte), fingerprint of their declaration (3), two bytes each. Its format is 2, and
+//! the seal is that of bytes 0–39 and the tail.
 
 use std::error::Error;
 use std::fmt;
@@ -24,23 +26,32 @@ use crate::arm::ArmId;
 use crate::segment::SegmentId;
 use crate::statistics::CohortId;
 
+use super::extension::{self, MOST_CHARACTERS};
 use super::{Decision, DecisionId, Issuer, Keyring, TokenKey};
+use crate::features::Quantised;
 
 const FORMAT: u8 = 1;
+/// With features.
+const EXTENDED: u8 = 2;
 const WORDS: usize = 6;
 const CHARACTERS: usize = 64;
 
-/// The text of a [`Decision`], 64 characters (`A–Z a–z 0–9 - _`), to be stored with the message.
+/// The text of a [`Decision`], 64 characters (`A–Z a–z 0–9 - _`), to be stored with the message. For a request with features
+/// it is longer: 72 for one feature, 92 for eight, 112 for sixteen.
 ///
 /// Parsing a token takes the bandit, which has the keys: [`Bandit::parse`](crate::Bandit::parse).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Token([u8; CHARACTERS]);
+pub struct Token {
+    /// Zeros beyond the length.
+    characters: [u8; CHARACTERS + MOST_CHARACTERS],
+    length: u8,
+}
 
 /// Why a text is not accepted as a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Not 64 characters long.
+    /// Neither 64 characters long nor as long as with features.
     Length {
         /// Bytes of the text.
         length: usize,
@@ -70,10 +81,16 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Length { length } => {
-                write!(f, "a token has {CHARACTERS} characters, this text has {length} bytes")
+                write!(
+                    f,
+                    "a token has {CHARACTERS} characters, with features up to {}, this text has {length} bytes",
+                    CHARACTERS + MOST_CHARACTERS
+                )
             }
             Self::Character { position } => write!(f, "the character at {position} is none of a token's"),
-            Self::Format { format } => write!(f, "token format {format} is unknown, {FORMAT} is known"),
+            Self::Format { format } => {
+                write!(f, "token format {format} is unknown, up to {EXTENDED} are known")
+            }
             Self::UnknownKey { key } => {
                 write!(f, "the token is sealed under key {key}, which is not accepted")
             }
@@ -94,6 +111,7 @@ pub(crate) struct Claims {
     pub(crate) units: u64,
     pub(crate) fingerprint: u64,
     pub(crate) key: TokenKey,
+    pub(crate) features: Quantised,
 }
 
 impl Token {
@@ -101,30 +119,59 @@ impl Token {
         let DecisionId { issuer, cohort, sequence } = decision.id;
         let [segment, arm] = [decision.segment.get(), decision.arm.get()].map(u64::from);
         let [key, replica] = [u64::from(decision.key.id()), u64::from(issuer.replica)];
+        let format = if decision.features.is_none() { FORMAT } else { EXTENDED };
         // The fields of the table above, where they fall in eight-byte words.
         let body = [
-            u64::from(FORMAT) | key << 8 | replica << 16 | issuer.incarnation << 32,
+            u64::from(format) | key << 8 | replica << 16 | issuer.incarnation << 32,
             issuer.incarnation >> 32 | u64::from(cohort.get()) << 16 | sequence << 48,
             sequence >> 16 | segment << 24 | arm << 48,
             arm >> 16 | decision.units << 8,
             decision.fingerprint,
         ];
         let [a, b, c, d, e] = body;
-        Self(encode(&[a, b, c, d, e, decision.key.seal(body)]))
+        let mut characters = [0; CHARACTERS + MOST_CHARACTERS];
+        let (front, tail) = characters.split_at_mut(CHARACTERS);
+        if decision.features.is_none() {
+            front.copy_from_slice(&encode(&[a, b, c, d, e, decision.key.seal(body)]));
+            return Self { characters, length: CHARACTERS as u8 };
+        }
+        let length = extension::characters_of(decision.features.values().len());
+        let bytes = extension::to_bytes(&decision.features);
+        let seal = decision.key.seal_with(body, &bytes[..length / 4 * 3]);
+        front.copy_from_slice(&encode(&[a, b, c, d, e, seal]));
+        for (four, three) in tail[..length].chunks_exact_mut(4).zip(bytes.chunks_exact(3)) {
+            let group = three.iter().fold(0_u32, |group, &byte| group << 8 | u32::from(byte));
+            let character = |shift: u32| ALPHABET[(group >> shift & 63) as usize];
+            four.copy_from_slice(&[character(18), character(12), character(6), character(0)]);
+        }
+        Self { characters, length: (CHARACTERS + length) as u8 }
     }
 
     /// Checks a text's seal and reads its content.
     #[inline]
     pub(crate) fn open(text: &str, keys: &Keyring) -> Result<Claims, TokenError> {
-        let [a, b, c, d, fingerprint, seal] = decode(characters(text)?)?;
+        let (front, tail) = characters(text)?;
+        let [a, b, c, d, fingerprint, seal] = decode(front)?;
         let [format, key] = [a as u8, (a >> 8) as u8];
-        let key = keys.find(key).ok_or(TokenError::UnknownKey { key })?;
-        if key.seal([a, b, c, d, fingerprint]) != seal {
-            return Err(TokenError::Seal);
-        }
-        if format != FORMAT {
+        let body = [a, b, c, d, fingerprint];
+        let (key, features) = match tail {
+            [] => {
+                let key = keys.find(key).ok_or(TokenError::UnknownKey { key })?;
+                (key, (key.seal(body) == seal).then_some(Some(Quantised::NONE)))
+            }
+            tail => {
+                let bytes = decode_tail(tail)?;
+                let key = keys.find(key).ok_or(TokenError::UnknownKey { key })?;
+                let sealed = key.seal_with(body, &bytes[..tail.len() / 4 * 3]) == seal;
+                (key, sealed.then(|| extension::from_bytes(&bytes, tail.len())))
+            }
+        };
+        let features = features.ok_or(TokenError::Seal)?;
+        if format != FORMAT && format != EXTENDED {
             return Err(TokenError::Format { format });
         }
+        let features = features.filter(|features| features.is_none() == (format == FORMAT));
+        let features = features.ok_or(TokenError::Content)?;
         let issuer = Issuer { replica: (a >> 16) as u16, incarnation: a >> 32 | (b & 0xFFFF) << 32 };
         let cohort = CohortId::new((b >> 16) as u32);
         let id = DecisionId { issuer, cohort, sequence: b >> 48 | (c & 0xFF_FFFF) << 16 };
@@ -134,13 +181,13 @@ impl Token {
         if units == 0 || units > 1 << crate::plan::UNIT_BITS {
             return Err(TokenError::Content);
         }
-        Ok(Claims { id, segment, arm, units, fingerprint, key: *key })
+        Ok(Claims { id, segment, arm, units, fingerprint, key: *key, features })
     }
 
     /// The characters.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        match std::str::from_utf8(&self.0) {
+        match std::str::from_utf8(&self.characters[..usize::from(self.length)]) {
             Ok(text) => text,
             Err(_) => unreachable!("the alphabet is ASCII"),
         }
@@ -152,9 +199,12 @@ impl FromStr for Token {
 
     /// Checks length and alphabet; the seal is checked by the bandit.
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        let characters = characters(text)?;
-        decode(characters)?;
-        Ok(Self(*characters))
+        let (front, tail) = characters(text)?;
+        decode(front)?;
+        decode_tail(tail)?;
+        let mut characters = [0; CHARACTERS + MOST_CHARACTERS];
+        characters[..text.len()].copy_from_slice(text.as_bytes());
+        Ok(Self { characters, length: text.len() as u8 })
     }
 }
 
@@ -176,8 +226,29 @@ impl fmt::Debug for Token {
     }
 }
 
-fn characters(text: &str) -> Result<&[u8; CHARACTERS], TokenError> {
-    text.as_bytes().try_into().map_err(|_| TokenError::Length { length: text.len() })
+/// The first 64 characters, and the tail: none, or of a length that some number of features has.
+fn characters(text: &str) -> Result<(&[u8; CHARACTERS], &[u8]), TokenError> {
+    let length = text.len();
+    let (front, tail) = text.as_bytes().split_first_chunk().ok_or(TokenError::Length { length })?;
+    let known = tail.is_empty()
+        || (extension::characters_of(1)..=MOST_CHARACTERS).contains(&tail.len()) && tail.len() % 4 == 0;
+    if known { Ok((front, tail)) } else { Err(TokenError::Length { length }) }
+}
+
+/// The bytes of a tail whose length is known to be right.
+fn decode_tail(tail: &[u8]) -> Result<[u8; MOST_CHARACTERS / 4 * 3], TokenError> {
+    let mut bytes = [0; MOST_CHARACTERS / 4 * 3];
+    for (group, (three, four)) in bytes.chunks_exact_mut(3).zip(tail.chunks_exact(4)).enumerate() {
+        let values = VALUES.iter().zip(four).map(|(values, &character)| values[usize::from(character)]);
+        let word = values.fold(0, |bits, value| bits | value);
+        if word & FAULT != 0 {
+            let fault = |&character: &u8| VALUES[0][usize::from(character)] == FAULT;
+            let position = CHARACTERS + 4 * group + four.iter().position(fault).unwrap_or(0);
+            return Err(TokenError::Character { position });
+        }
+        three.copy_from_slice(&word.to_be_bytes()[1..]);
+    }
+    Ok(bytes)
 }
 
 /// The URL-safe alphabet of RFC 4648, section 5.

@@ -23,7 +23,8 @@ use crate::reward::Reward;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::time::Timestamp;
 
-use super::event::{Event, What};
+use super::attached::Attached;
+use super::event::{Event, WORDS, What};
 use super::files::{self, Names};
 use super::queue::{self, Consumer, Queue, Taken};
 use super::record::{self, Digest, Record, ranges};
@@ -38,7 +39,7 @@ const CHUNK: usize = 1 << 18;
 /// A journal that a bandit writes while it runs; made by [`Recovery::start`](super::Recovery::start).
 #[derive(Debug)]
 pub struct DurableJournal {
-    queue: Queue<Eligibility>,
+    queue: Queue<Attached>,
     known: Known,
     names: Names,
     settings: JournalSettings,
@@ -68,7 +69,7 @@ pub struct Durable(u64);
 #[derive(Debug)]
 #[must_use = "a place that is dropped is given back"]
 pub struct Reserved<'a> {
-    place: queue::Reserved<'a, Eligibility>,
+    place: queue::Reserved<'a, Attached>,
     journal: &'a DurableJournal,
 }
 
@@ -330,11 +331,12 @@ struct Writing {
 
 impl Writing {
     /// Adds the line of an event, and before it that of its set where the file does not name it yet.
-    fn line(&mut self, journal: &DurableJournal, taken: &Taken<Eligibility>) -> Result<(), JournalError> {
+    fn line(&mut self, journal: &DurableJournal, taken: &Taken<Attached>) -> Result<(), JournalError> {
         // A position that was given back.
         let Some(event) = Event::unpack(taken.words) else { return Ok(()) };
         if let What::Decision { eligible: Some(digest), .. } = event.what {
-            let set = self.sets.first_named(&journal.known, digest, taken.attached.as_deref());
+            let set = taken.attached.as_ref().and_then(|attached| attached.set.as_ref());
+            let set = self.sets.first_named(&journal.known, digest, set);
             if let Some(set) = set.map_err(|digest| JournalError::UnknownSet { digest })? {
                 let record = Record::Eligible { digest: Digest(digest), arms: Cow::Owned(ranges(&set)) };
                 frame::write(&mut self.text, |line| record::write(line, &record)).map_err(io::Error::from)?;
@@ -342,7 +344,14 @@ impl Writing {
             }
         }
         let own = journal.names.fingerprint();
-        frame::write(&mut self.text, |line| text::write_event(line, &event, own)).map_err(io::Error::from)?;
+        let written = frame::write(&mut self.text, |line| {
+            text::write_event(line, &event, own)?;
+            if let Some(attached) = &taken.attached {
+                text::add_features(line, attached.features);
+            }
+            Ok::<(), serde_json::Error>(())
+        });
+        written.map_err(io::Error::from)?;
         self.lines += 1;
         self.unsynced += 1;
         Ok(())
@@ -387,13 +396,17 @@ impl Reserved<'_> {
         let digest = eligible.digest();
         let named = (!eligible.is_all()).then_some(digest);
         let words = event(at, decision, What::Decision { units: decision.units, eligible: named }).pack();
-        Ok(Recorded(match named {
-            // The table is asked with the place reserved: see `Known`.
-            Some(digest) if !self.journal.known.has(digest) => {
-                self.place.commit_with(words, eligible.clone())
-            }
-            _ => self.place.commit(words),
-        }))
+        // The table is asked with the place reserved: see `Known`.
+        let unknown = named.filter(|&digest| !self.journal.known.has(digest)).map(|_| eligible);
+        Ok(self.commit(words, Attached::of(unknown, decision.features)))
+    }
+
+    #[inline]
+    fn commit(self, words: [u64; WORDS], attached: Option<Attached>) -> Recorded {
+        Recorded(match attached {
+            None => self.place.commit(words),
+            Some(attached) => self.place.commit_with(words, attached),
+        })
     }
 
     /// Records the reward of a decision.
@@ -411,7 +424,7 @@ impl Reserved<'_> {
         let value = reward.value();
         self.journal.names.reward_kind().quantity(reward).map_err(|_| JournalError::Reward { value })?;
         let what = What::Outcome { reward: value, space: decision.fingerprint };
-        Ok(Recorded(self.place.commit(event(at, decision, what).pack())))
+        Ok(self.commit(event(at, decision, what).pack(), Attached::of(None, decision.features)))
     }
 
     /// Records a piece of the outcome of a decision: the stage it has reached, and what came with it.
@@ -436,7 +449,7 @@ impl Reserved<'_> {
     /// Records that a decision was withdrawn.
     pub fn cancel(self, at: Timestamp, decision: &Decision) -> Recorded {
         let what = What::Cancel { space: decision.fingerprint };
-        Recorded(self.place.commit(event(at, decision, what).pack()))
+        self.commit(event(at, decision, what).pack(), Attached::of(None, decision.features))
     }
 }
 

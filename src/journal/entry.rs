@@ -2,6 +2,7 @@
 
 use crate::arm::{ArmId, Eligibility};
 use crate::decision::DecisionId;
+use crate::features::{ONE, Quantised};
 use crate::reward::{Outcome, Reward, Stage};
 use crate::segment::SegmentId;
 use crate::time::Timestamp;
@@ -35,6 +36,8 @@ pub struct LoggedDecision {
     pub propensity: f64,
     /// The set it was drawn from.
     pub eligible: Eligibility,
+    /// The features of the request, if it had any.
+    pub features: Option<LoggedFeatures>,
 }
 
 /// An outcome as the journal tells of it.
@@ -48,6 +51,8 @@ pub struct LoggedOutcome {
     pub chosen: Option<Chosen>,
     /// The reward.
     pub reward: Reward,
+    /// The features of the decision's request, if it had any.
+    pub features: Option<LoggedFeatures>,
 }
 
 /// A piece of an outcome as the journal tells of it.
@@ -86,6 +91,19 @@ pub struct LoggedCancel {
     pub at: Timestamp,
     /// What the decision had chosen.
     pub chosen: Chosen,
+    /// The features of the decision's request, if it had any.
+    pub features: Option<LoggedFeatures>,
+}
+
+/// The features of a request, as they were quantised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LoggedFeatures(pub(crate) Quantised);
+
+impl LoggedFeatures {
+    /// The place of each in its declared range, from 0 to 1.
+    pub fn scaled(&self) -> impl Iterator<Item = f64> {
+        self.0.values().iter().map(|&value| f64::from(value) / f64::from(ONE))
+    }
 }
 
 /// What a decision had chosen, said again where something is told of it later: the decision itself may stand in a file

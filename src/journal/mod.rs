@@ -17,9 +17,14 @@
 //! eligible a decision names none. Times are milliseconds that the host gave. Every number comes back as the same
 //! bits.
 //!
+//! Where a request had features, decision, reward and withdrawal have a field more,
+//! `"features":"b1c2d302.4000.8000"`: the number of features in the last two digits before the first point, 24 bits of the
+//! fingerprint of their declaration before that, and of each feature the place in its range in units of 2⁻¹⁵.
+//!
 //! A line that was torn off at the end of the file (a crash while writing) is skipped and reported; damage before
 //! good lines is an error that says where.
 
+mod attached;
 mod compaction;
 mod durable;
 mod entry;
@@ -41,7 +46,7 @@ mod writer;
 
 pub use compaction::{ClosedFiles, Compacted};
 pub use durable::{Durable, DurableJournal, Recorded, ReserveError, Reserved};
-pub use entry::{Chosen, Entry, LoggedCancel, LoggedDecision, LoggedOutcome, LoggedStage};
+pub use entry::{Chosen, Entry, LoggedCancel, LoggedDecision, LoggedFeatures, LoggedOutcome, LoggedStage};
 pub use files::Names;
 pub use reader::{JournalReader, Torn};
 pub use recovery::Recovery;

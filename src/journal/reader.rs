@@ -6,10 +6,11 @@ use std::io::{BufRead, Read};
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
 use crate::decision::fingerprint;
+use crate::features::Quantised;
 use crate::reward::{Reward, RewardKind};
 use crate::segment::{SegmentId, Segments};
 
-use super::entry::{Chosen, Entry, LoggedCancel, LoggedDecision, LoggedOutcome, LoggedStage};
+use super::entry::{Chosen, Entry, LoggedCancel, LoggedDecision, LoggedFeatures, LoggedOutcome, LoggedStage};
 use super::frame::{self, FrameError};
 use super::record::{Digest, Record, VERSION, from_ranges};
 use super::{JournalError, text};
@@ -283,7 +284,8 @@ impl<R: BufRead> JournalReader<R> {
             Record::Header { .. } | Record::Eligible { .. } | Record::End { .. } => {
                 Err("a second header".to_owned())
             }
-            Record::Decision { id, at, segment, arm, propensity, eligible } => {
+            Record::Decision { id, at, segment, arm, propensity, eligible, features } => {
+                let features = logged(features)?;
                 let id = parse(&id)?;
                 let (segment, arm) = (SegmentId::new(segment), ArmId::new(arm));
                 let eligible = match eligible {
@@ -302,9 +304,10 @@ impl<R: BufRead> JournalReader<R> {
                     return Err(format!("propensity {propensity} is not in (0, 1]"));
                 }
                 let eligible = eligible.clone();
-                Ok(Entry::Decision(LoggedDecision { id, at, segment, arm, propensity, eligible }))
+                Ok(Entry::Decision(LoggedDecision { id, at, segment, arm, propensity, eligible, features }))
             }
-            Record::Outcome { id, at, segment, arm, space, reward } => {
+            Record::Outcome { id, at, segment, arm, space, reward, features } => {
+                let features = logged(features)?;
                 let id = parse(&id)?;
                 let chosen = match (segment, arm, space) {
                     (Some(segment), Some(arm), space) => Some(self.chosen(segment, arm, space)?),
@@ -313,7 +316,7 @@ impl<R: BufRead> JournalReader<R> {
                 };
                 let reward = Reward::new(reward);
                 self.reward.quantity(reward).map_err(|error| error.to_string())?;
-                Ok(Entry::Outcome(LoggedOutcome { id, at, chosen, reward }))
+                Ok(Entry::Outcome(LoggedOutcome { id, at, chosen, reward, features }))
             }
             Record::Stage { id, at, segment, arm, space, stage, value } => {
                 if !value.is_finite() {
@@ -322,9 +325,10 @@ impl<R: BufRead> JournalReader<R> {
                 let (id, chosen) = (parse(&id)?, self.chosen(segment, arm, space)?);
                 Ok(Entry::Stage(LoggedStage { id, at, chosen, stage, value }))
             }
-            Record::Cancel { id, at, segment, arm, space } => {
+            Record::Cancel { id, at, segment, arm, space, features } => {
+                let features = logged(features)?;
                 let (id, chosen) = (parse(&id)?, self.chosen(segment, arm, space)?);
-                Ok(Entry::Cancel(LoggedCancel { id, at, chosen }))
+                Ok(Entry::Cancel(LoggedCancel { id, at, chosen, features }))
             }
         }
     }
@@ -337,6 +341,13 @@ impl<R: BufRead> JournalReader<R> {
         }
         Ok(Chosen { segment, arm, space })
     }
+}
+
+/// The features that a line tells.
+fn logged(text: Option<std::borrow::Cow<'_, str>>) -> Result<Option<LoggedFeatures>, String> {
+    let Some(text) = text else { return Ok(None) };
+    let features = Quantised::from_text(&text).ok_or_else(|| format!("{text:?} are no features"))?;
+    Ok(Some(LoggedFeatures(features)))
 }
 
 /// Why a line is not accepted.

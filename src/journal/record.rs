@@ -34,6 +34,9 @@ pub(super) enum Record<'a> {
         /// Absent where all arms are eligible.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         eligible: Option<Digest>,
+        /// Of the request, if it had any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        features: Option<Cow<'a, str>>,
     },
     Outcome {
         #[serde(borrow)]
@@ -48,6 +51,9 @@ pub(super) enum Record<'a> {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         space: Option<Digest>,
         reward: f64,
+        /// Of the request, if it had any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        features: Option<Cow<'a, str>>,
     },
     Stage {
         #[serde(borrow)]
@@ -68,6 +74,9 @@ pub(super) enum Record<'a> {
         arm: u32,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         space: Option<Digest>,
+        /// Of the request, if it had any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        features: Option<Cow<'a, str>>,
     },
     /// The last line of a file that was closed: how many lines stand before it.
     End { lines: u64 },

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::arm::ArmId;
 use crate::decision::{DecisionId, Issuer};
+use crate::features::Quantised;
 use crate::plan::Plan;
 use crate::segment::SegmentId;
 use crate::time::Timestamp;
@@ -74,6 +75,16 @@ pub(super) fn write_outcome(
     write_float(line, reward)?;
     line.push(b'}');
     Ok(())
+}
+
+/// Adds the features of a request, if it had any, to a line that is whole.
+pub(super) fn add_features(line: &mut Vec<u8>, features: Quantised) {
+    if !features.is_none() {
+        line.pop();
+        line.extend_from_slice(b",\"features\":\"");
+        line.extend_from_slice(features.to_text().as_bytes());
+        line.extend_from_slice(b"\"}");
+    }
 }
 
 /// The fields that every event begins with.
@@ -162,11 +173,13 @@ pub(super) fn read(rest: &[u8]) -> Option<Record<'_>> {
                 Some(()) => Some(cursor.digest()?),
                 None => None,
             };
-            Record::Decision { id, at, segment: segment?, arm: arm?, propensity, eligible }
+            let (segment, arm, features) = (segment?, arm?, cursor.features()?);
+            Record::Decision { id, at, segment, arm, propensity, eligible, features }
         }
         b"outcome" => {
             cursor.literal(b",\"reward\":")?;
-            Record::Outcome { id, at, segment, arm, space, reward: cursor.float()? }
+            let reward = cursor.float()?;
+            Record::Outcome { id, at, segment, arm, space, reward, features: cursor.features()? }
         }
         b"stage" => {
             cursor.literal(b",\"stage\":")?;
@@ -174,7 +187,9 @@ pub(super) fn read(rest: &[u8]) -> Option<Record<'_>> {
             cursor.literal(b",\"value\":")?;
             Record::Stage { id, at, segment: segment?, arm: arm?, space, stage, value: cursor.float()? }
         }
-        b"cancel" => Record::Cancel { id, at, segment: segment?, arm: arm?, space },
+        b"cancel" => {
+            Record::Cancel { id, at, segment: segment?, arm: arm?, space, features: cursor.features()? }
+        }
         _ => return None,
     };
     (cursor.0 == b"}").then_some(record)
@@ -223,6 +238,14 @@ impl<'a> Cursor<'a> {
         // Not a word such as `inf`.
         let plain = text.last().is_some_and(u8::is_ascii_digit);
         std::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| plain && value.is_finite())
+    }
+
+    /// The last field of some lines.
+    fn features(&mut self) -> Option<Option<Cow<'a, str>>> {
+        if self.literal(b",\"features\":\"").is_none() {
+            return Some(None);
+        }
+        Some(Some(Cow::Borrowed(std::str::from_utf8(self.until_quote()?).ok()?)))
     }
 
     fn digest(&mut self) -> Option<Digest> {

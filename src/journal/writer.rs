@@ -102,7 +102,12 @@ impl<W: Write> JournalWriter<W> {
         let what = What::Decision { units: decision.units, eligible: (!eligible.is_all()).then_some(digest) };
         let event = Event { id: decision.id(), at, segment, arm, what };
         let own = self.fingerprint;
-        self.line(|line| text::write_event(line, &event, own))
+        let features = decision.features;
+        self.line(|line| {
+            text::write_event(line, &event, own)?;
+            text::add_features(line, features);
+            Ok(())
+        })
     }
 
     /// Writes the outcome of a decision.

@@ -33,6 +33,7 @@ mod projection;
 mod ranks;
 mod restriction;
 mod shares;
+mod sole;
 mod standing;
 mod table;
 
@@ -44,6 +45,7 @@ pub(crate) use table::UNIT_BITS;
 
 pub(crate) use book::{Book, SegmentPlans};
 pub(crate) use shares::Bounds;
+pub(crate) use sole::Sole;
 pub(crate) use standing::Desk;
 
 use rand::Rng;

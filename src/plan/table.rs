@@ -204,6 +204,11 @@ fn even_height(arms: u32, columns_bits: u32, height: u64, share: f64) -> u64 {
     steps.clamp(1, height / step) * step
 }
 
+/// The even part of a table with one contender, who asks for all: with one column, as high as all units.
+pub(super) fn sole_even_height(arms: u32, exploration: f64) -> u64 {
+    even_height(arms, 0, UNITS, exploration)
+}
+
 /// A share, or nothing where it is none.
 fn sane(share: f64) -> f64 {
     if share > 0.0 && share < f64::INFINITY { share } else { 0.0 }

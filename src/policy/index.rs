@@ -95,7 +95,7 @@ pub(crate) fn shared(leaders: &[u32], share: f64, arms: usize) -> Probabilities 
 }
 
 /// Positions of the largest score, ascending: all of them, since ties are split evenly. NaN never wins.
-fn leaders(scores: impl Iterator<Item = f64>) -> Vec<u32> {
+pub(super) fn leaders(scores: impl Iterator<Item = f64>) -> Vec<u32> {
     let mut best = f64::NEG_INFINITY;
     let mut positions = Vec::new();
     for (position, score) in scores.enumerate() {

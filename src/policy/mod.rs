@@ -61,6 +61,7 @@ mod index;
 mod inverse_gap;
 mod kl_ucb;
 mod kl_ucb_plus_plus;
+mod lin_ucb;
 mod maximin;
 mod moss;
 mod named;
@@ -95,6 +96,7 @@ pub use index::Index;
 pub use inverse_gap::InverseGap;
 pub use kl_ucb::KlUcb;
 pub use kl_ucb_plus_plus::KlUcbPlusPlus;
+pub use lin_ucb::LinUcb;
 pub use maximin::Maximin;
 pub use moss::Moss;
 pub use named::{NamedError, named, names};
@@ -121,7 +123,7 @@ pub(crate) use index::shared;
 use std::fmt;
 
 use crate::arm::ArmId;
-use crate::belief::{Beta, Importance, Losses};
+use crate::belief::{Beta, Importance, LinearBelief, Losses};
 use crate::segment::SegmentId;
 use crate::statistics::ArmStatistics;
 
@@ -172,6 +174,12 @@ pub trait Policy: fmt::Debug + Send + Sync {
     fn as_index(&self) -> Option<&dyn Index> {
         None
     }
+
+    /// The α, finite and not negative, of a policy that selects the arm with the largest mean + α × width where a view has
+    /// [linear beliefs](View::linear); the bandit then finds that arm without a view.
+    fn as_upper_bound(&self) -> Option<f64> {
+        None
+    }
 }
 
 /// Which events make a policy's plan old.
@@ -197,6 +205,7 @@ pub struct View<'a> {
     losses: Option<&'a Losses>,
     portfolio: Option<&'a dyn Portfolio>,
     goals: &'a [Vec<Beta>],
+    linear: Option<&'a [LinearBelief]>,
 }
 
 impl<'a> View<'a> {
@@ -216,6 +225,7 @@ impl<'a> View<'a> {
             losses: None,
             portfolio: None,
             goals: &[],
+            linear: None,
         }
     }
 
@@ -251,6 +261,18 @@ impl<'a> View<'a> {
     pub fn with_goals(self, goals: &'a [Vec<Beta>]) -> Self {
         assert!(goals.iter().all(|goal| goal.len() == self.arms.len()), "one entry per arm");
         Self { goals, ..self }
+    }
+
+    /// The same view of a request with features: what a linear model believes of each arm then. The
+    /// [posteriors](View::posteriors) are to be its [`beta`](LinearBelief::beta)s.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    #[must_use]
+    pub fn with_linear(self, linear: &'a [LinearBelief]) -> Self {
+        assert!(linear.len() == self.arms.len(), "one entry per arm");
+        Self { linear: Some(linear), ..self }
     }
 
     /// The same view with other beliefs; there are as many.
@@ -310,6 +332,12 @@ impl<'a> View<'a> {
     #[must_use]
     pub fn goals(&self) -> &'a [Vec<Beta>] {
         self.goals
+    }
+
+    /// What a linear model believes of each arm, where the request has features.
+    #[must_use]
+    pub fn linear(&self) -> Option<&'a [LinearBelief]> {
+        self.linear
     }
 
     /// Decisions for the eligible arms so far.

@@ -8,9 +8,9 @@ use crate::arm::ArmId;
 
 use super::{
     BayesUcb, BurnIn, ConditionalValueAtRisk, Conservative, EpsilonGreedy, Exp3Ix, Family, InverseGap, KlUcb,
-    KlUcbPlusPlus, Maximin, Moss, OptimisticThompson, ParameterError, Policy, PooledSegments, PooledThompson,
-    RewardLaw, SharpenedThompson, Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1, Ucb1Tuned, UcbV,
-    Uniform, WorstOff,
+    KlUcbPlusPlus, LinUcb, Maximin, Moss, OptimisticThompson, ParameterError, Policy, PooledSegments,
+    PooledThompson, RewardLaw, SharpenedThompson, Softmax, Thompson, TopTwoThompson, TsallisInf, Ucb1,
+    Ucb1Tuned, UcbV, Uniform, WorstOff,
 };
 
 /// The policy of this name, with options in brackets where it has any; without them, its default.
@@ -235,6 +235,10 @@ const KNOWN: &[Known] = &[
     known!("ucb1", "(c)", |options, _| match options.number() {
         Some(c) => Ucb1::new(c)?,
         None => Ucb1::default(),
+    }),
+    known!("lin-ucb", "(alpha)", |options, _| match options.number() {
+        Some(alpha) => LinUcb::new(alpha)?,
+        None => LinUcb::default(),
     }),
     known!("ucb1-tuned", "", |_o, _| Ucb1Tuned::default()),
     known!("ucb-v", "(zeta,c)", |options, _| match (options.number(), options.number()) {

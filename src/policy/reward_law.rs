@@ -67,6 +67,9 @@ impl RewardLaw {
     /// The arms whose probability of being best is positive, ascending by position, with that probability; none if
     /// nothing tells the arms apart.
     pub(super) fn contenders(self, view: &View<'_>) -> Option<Vec<(u32, f64)>> {
+        if let Some(linear) = view.linear() {
+            return best_of(linear.iter().map(|belief| belief.gaussian()));
+        }
         let arms = view.statistics();
         match self {
             Self::Binary => {

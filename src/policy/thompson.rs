@@ -21,6 +21,12 @@ use super::{Observes, ParameterError, Policy, Probabilities, RewardLaw, View};
 /// the posterior is the Beta of the scaled sums, which is wider than the truth: no law on [0, 1] with that mean
 /// has more variance than the Bernoulli. Where rewards are counts or amounts, say [of which law](Thompson::of).
 ///
+/// For a request with [features](crate::Bandit::select_with) the posteriors are the Gaussians of the linear model, whatever the law:
+/// with [`Linear::disjoint`](crate::belief::Linear) or `hybrid` this is linear Thompson sampling (S. Agrawal, N. Goyal (2013),
+/// *Thompson Sampling for Contextual Bandits with Linear Payoffs*), with `logistic` that of O. Chapelle, L. Li (2011), *An
+/// Empirical Evaluation of Thompson Sampling*. Arms are taken for independent of each other given the request, the common part of a
+/// hybrid model included.
+///
 /// ```
 /// use tactful::policy::{Policy, RewardLaw, Thompson};
 ///

@@ -13,9 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::arm::ArmSpace;
 use crate::delta::ExchangeRecord;
+use crate::features::{Features, FeaturesError};
 use crate::reward::{RewardKind, Stage, StagedReward};
 use crate::segment::Segments;
-use crate::statistics::{ArmStatistics, StatisticsError};
+use crate::statistics::{ArmStatistics, Products, StatisticsError};
 use crate::time::Window;
 
 /// Everything a bandit has learnt and what it must remember to count each reward once.
@@ -31,6 +32,9 @@ pub struct Snapshot {
     /// The goals beside the first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) goals: Vec<GoalRecord>,
+    /// Where requests have features: what was learnt of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<Box<ContextRecord>>,
     /// Where several processes serve one portfolio: what the others have told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exchange: Option<Box<ExchangeRecord>>,
@@ -72,6 +76,13 @@ pub(crate) struct Generation {
     /// Of an earlier generation where there is a window: the last bucket in which decisions were made by its names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) last: Option<u32>,
+}
+
+/// Sums of products of features by the numbers of segment and arm, named as in the latest generation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ContextRecord {
+    pub(crate) features: Features,
+    pub(crate) cells: Vec<(u32, u32, Products)>,
 }
 
 impl Generation {
@@ -308,6 +319,15 @@ pub enum RestoreError {
         /// The incarnation.
         incarnation: u64,
     },
+    /// A feature has the same name on both sides and another range.
+    Features(FeaturesError),
+    /// Sums of products of features that no decisions can lead to.
+    Sums {
+        /// Number of the segment.
+        segment: u32,
+        /// Number of the arm.
+        arm: u32,
+    },
     /// It names no arms, or holds counters and tells of no life they could come from.
     Empty,
 }
@@ -366,6 +386,10 @@ impl fmt::Display for RestoreError {
             Self::Life { replica, incarnation } => {
                 write!(f, "the record of replica {replica} incarnation {incarnation:x} is impossible")
             }
+            Self::Features(error) => write!(f, "of the snapshot, which is not that of the bandit: {error}"),
+            Self::Sums { segment, arm } => {
+                write!(f, "no decisions lead to the sums of segment {segment} and arm {arm}")
+            }
             Self::Empty => f.write_str("the snapshot names no arms, or holds counters of no life"),
         }
     }
@@ -375,6 +399,7 @@ impl Error for RestoreError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Statistics { error, .. } => Some(error),
+            Self::Features(error) => Some(error),
             _ => None,
         }
     }

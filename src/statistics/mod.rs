@@ -19,6 +19,7 @@ mod outbox;
 mod outcomes;
 mod owner;
 mod pending;
+mod products;
 mod radix;
 mod staged;
 mod table;
@@ -37,6 +38,7 @@ pub(crate) use outbox::Outbox;
 pub(crate) use outcomes::Unjoined;
 pub(crate) use owner::Issuer;
 pub(crate) use pending::Refused;
+pub(crate) use products::{ProductCells, Products, UNITS, triangle};
 pub(crate) use staged::Unobserved;
 pub(crate) use table::{Cells, SegmentCells};
 

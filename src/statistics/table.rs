@@ -181,7 +181,7 @@ impl<C: Blank> Table<C> {
     }
 
     /// The pages of a segment that are there, with the first arm of each.
-    fn pages_of(&self, segment: SegmentId) -> impl Iterator<Item = (usize, &Page<C>)> {
+    pub(super) fn pages_of(&self, segment: SegmentId) -> impl Iterator<Item = (usize, &Page<C>)> {
         let (small, groups) = match self.root_of(segment) {
             None => (None, &[][..]),
             Some(Root::Small(block)) => (Some(block), &[][..]),

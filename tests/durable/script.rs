@@ -70,12 +70,14 @@ impl Script {
                 arm: decision.arm(),
                 propensity: decision.propensity(),
                 eligible: eligible.clone(),
+                features: None,
             }),
             Step::Outcome(at, decision, reward) => Entry::Outcome(LoggedOutcome {
                 id: decision.id(),
                 at: *at,
                 chosen: Some(chosen(decision)),
                 reward: *reward,
+                features: None,
             }),
             Step::Stage(at, decision, stage, value) => Entry::Stage(LoggedStage {
                 id: decision.id(),
@@ -84,9 +86,12 @@ impl Script {
                 stage: *stage,
                 value: *value,
             }),
-            Step::Cancel(at, decision) => {
-                Entry::Cancel(LoggedCancel { id: decision.id(), at: *at, chosen: chosen(decision) })
-            }
+            Step::Cancel(at, decision) => Entry::Cancel(LoggedCancel {
+                id: decision.id(),
+                at: *at,
+                chosen: chosen(decision),
+                features: None,
+            }),
         }
     }
 

@@ -1,0 +1,5 @@
+//! Requests with features: the linear models against independent solutions, the guarantees, and what is regretted.
+
+mod guarantees;
+mod kept;
+mod models;
