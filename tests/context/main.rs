@@ -3,3 +3,4 @@
 mod guarantees;
 mod kept;
 mod models;
+mod world;
