@@ -1,5 +1,9 @@
 //! A tree of segments: which attributes of customers matter for what to send them, told from a log.
 
+mod arms;
+mod growth;
+
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::arm::ArmId;
@@ -7,6 +11,9 @@ use crate::segment::{SegmentId, Segments, SegmentsError};
 
 use super::log::Log;
 use super::roundwise::lots::lot;
+
+use arms::Sums;
+use growth::{Growth, level};
 
 /// Groups of customers, found by splitting them where the arms' rewards differ: grown on one half of a log, priced on the other.
 ///
@@ -105,47 +112,23 @@ struct Children {
     without: Node,
 }
 
-/// Weighted rewards of some customers who were sent one arm.
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    rounds: u64,
-    /// Σ w, Σ w r, Σ w r², Σ w², Σ w² r, Σ w² r² for w = 1 / propensity over the largest.
-    moments: [f64; 6],
-}
-
-/// Of each arm, in one half of the log.
-type Half = Vec<Sums>;
-
-/// How many decisions an arm needs on both sides of a split to be compared, after weighting.
-const ENOUGH: f64 = 50.0;
-
-/// The deepest leaf.
-const DEPTH: usize = 8;
-
-/// Chance of a split where nothing differs, for each node.
-const FALSE_ALARM: f64 = 0.05;
-
-/// Standard errors that a split's worth has to be above: 5 % one-sided.
-const PRICE: f64 = 1.645;
-
 impl SegmentTree {
     /// Grows and prices a tree over the attributes of the log's segments. The seed deals the rounds into halves.
     #[must_use]
     pub fn grow(log: &Log, seed: u64) -> Self {
-        let arms = log.arms().len();
-        let mut cells =
-            vec![[vec![Sums::default(); arms], vec![Sums::default(); arms]]; log.segments().len()];
+        let mut cells = BTreeMap::new();
         // Over the least, no weight overflows.
         let least = log.least_propensity();
         for (number, round) in (0..).zip(log.rounds().iter()) {
             let half = usize::from(lot(seed, number) < 0.5);
-            let weight = least / round.propensity;
-            cells[round.segment.index()][half][round.arm.index()].add(weight, round.reward.value());
+            let halves: &mut [Sums; 2] = cells.entry((round.segment.index(), round.arm.index())).or_default();
+            halves[half].add(least / round.propensity, round.reward.value());
         }
         let attributes = log.segments().clone();
         let sizes: Vec<usize> = attributes.attributes().map(|(_, levels)| levels.len()).collect();
-        let growth = Growth { sizes, cells };
-        let everybody: Vec<usize> = (0..attributes.len()).collect();
+        let mut everybody: Vec<usize> = cells.keys().map(|&(segment, _)| segment).collect();
+        everybody.dedup();
+        let growth = Growth { sizes, arms: log.arms().len(), cells };
         Self { root: growth.node(&everybody, 0), attributes }
     }
 
@@ -236,200 +219,10 @@ impl SegmentTree {
     }
 }
 
-/// The level of an attribute in a segment: mixed radix, the last attribute fastest.
-fn level(sizes: &[usize], segment: usize, attribute: usize) -> usize {
-    let stride: usize = sizes[attribute + 1..].iter().product();
-    segment / stride % sizes[attribute]
-}
-
 impl Node {
     fn leaves(&self) -> u32 {
         self.split.as_ref().map_or(1, |children| children.with.leaves() + children.without.leaves())
     }
-}
-
-/// What trees are grown from.
-struct Growth {
-    sizes: Vec<usize>,
-    /// For each segment the half that prices and the half that grows.
-    cells: Vec<[Half; 2]>,
-}
-
-impl Growth {
-    fn half(&self, segments: &[usize], half: usize) -> Half {
-        let mut sums = vec![Sums::default(); self.cells.first().map_or(0, |cell| cell[0].len())];
-        for &segment in segments {
-            sums.iter_mut().zip(&self.cells[segment][half]).for_each(|(sum, cell)| sum.join(cell));
-        }
-        sums
-    }
-
-    fn node(&self, segments: &[usize], depth: usize) -> Node {
-        let (priced, grown) = (self.half(segments, 0), self.half(segments, 1));
-        let best = best(&grown);
-        let node = Node {
-            rounds: priced.iter().chain(&grown).map(|sums| sums.rounds).sum(),
-            best,
-            value: best.and_then(|arm| priced[arm.index()].estimate()),
-            split: None,
-        };
-        if depth == DEPTH {
-            return node;
-        }
-        let Some((attribute, level, evidence)) = self.split(segments, &grown) else { return node };
-        let (with, without): (Vec<usize>, Vec<usize>) =
-            segments.iter().partition(|&&segment| self::level(&self.sizes, segment, attribute) == level);
-        let children = [self.node(&with, depth + 1), self.node(&without, depth + 1)];
-        let Some(worth) = self.worth([(&with, &children[0]), (&without, &children[1])], &node) else {
-            return node;
-        };
-        if !(worth.mean > PRICE * worth.standard_error) {
-            return node;
-        }
-        let [with, without] = children;
-        Node { split: Some(Box::new(Children { attribute, level, evidence, worth, with, without })), ..node }
-    }
-
-    /// The split by which arms differ most, if by more than chance: attribute, level, evidence.
-    fn split(&self, segments: &[usize], grown: &Half) -> Option<(usize, usize, f64)> {
-        let mut candidates = 0_u32;
-        let mut most: Option<(usize, usize, f64)> = None;
-        for (attribute, &size) in self.sizes.iter().enumerate() {
-            for level in 0..size {
-                let of: Vec<usize> = segments
-                    .iter()
-                    .copied()
-                    .filter(|&segment| self::level(&self.sizes, segment, attribute) == level)
-                    .collect();
-                if of.is_empty() || of.len() == segments.len() {
-                    continue;
-                }
-                let with = self.half(&of, 1);
-                let Some(evidence) = interaction(&with, grown) else { continue };
-                candidates += 1;
-                if most.is_none_or(|(.., before)| evidence > before) {
-                    most = Some((attribute, level, evidence));
-                }
-            }
-        }
-        let threshold = normal_quantile(1.0 - FALSE_ALARM / f64::from(candidates.max(1)));
-        most.filter(|&(.., evidence)| evidence > threshold)
-    }
-
-    /// What the leaves below earn by their own best arms beside the node's, in the half that prices.
-    fn worth(&self, children: [(&Vec<usize>, &Node); 2], node: &Node) -> Option<Worth> {
-        let arm = node.best?;
-        let mut leaves = Vec::new();
-        for (segments, child) in children {
-            self.leaves(segments, child, &mut leaves);
-        }
-        let rounds = |half: &Half| half.iter().map(|sums| sums.rounds).sum::<u64>();
-        let all: u64 = leaves.iter().map(|(half, _)| rounds(half)).sum();
-        let (mut mean, mut variance) = (0.0, 0.0);
-        for (half, best) in leaves {
-            if best == arm {
-                continue;
-            }
-            let share = rounds(&half) as f64 / all as f64;
-            let (own, other) = (half[best.index()].estimate()?, half[arm.index()].estimate()?);
-            mean += share * (own.mean - other.mean);
-            variance += share * share * (own.standard_error.powi(2) + other.standard_error.powi(2));
-        }
-        Some(Worth { mean, standard_error: variance.sqrt() })
-    }
-
-    fn leaves(&self, segments: &[usize], node: &Node, leaves: &mut Vec<(Half, ArmId)>) {
-        match (&node.split, node.best) {
-            (Some(children), _) => {
-                let is =
-                    |segment: &&usize| level(&self.sizes, **segment, children.attribute) == children.level;
-                let (with, without): (Vec<usize>, Vec<usize>) = segments.iter().partition(is);
-                self.leaves(&with, &children.with, leaves);
-                self.leaves(&without, &children.without, leaves);
-            }
-            (None, Some(best)) => leaves.push((self.half(segments, 0), best)),
-            (None, None) => {}
-        }
-    }
-}
-
-impl Sums {
-    fn add(&mut self, w: f64, r: f64) {
-        self.rounds += 1;
-        let terms = [w, w * r, w * r * r, w * w, w * w * r, w * w * r * r];
-        self.moments.iter_mut().zip(terms).for_each(|(sum, term)| *sum += term);
-    }
-
-    fn join(&mut self, other: &Self) {
-        self.rounds += other.rounds;
-        self.moments.iter_mut().zip(other.moments).for_each(|(sum, term)| *sum += term);
-    }
-
-    fn less(&self, other: &Self) -> Self {
-        let mut rest = *self;
-        rest.rounds -= other.rounds;
-        rest.moments.iter_mut().zip(other.moments).for_each(|(sum, term)| *sum -= term);
-        rest
-    }
-
-    fn mean(&self) -> f64 {
-        self.moments[1] / self.moments[0]
-    }
-
-    /// Rounds of equal weight that say as much: (Σ w)² / Σ w².
-    fn effective(&self) -> f64 {
-        match self.rounds {
-            0 => 0.0,
-            _ => self.moments[0] * self.moments[0] / self.moments[3],
-        }
-    }
-
-    fn variance(&self) -> f64 {
-        (self.moments[2] / self.moments[0] - self.mean().powi(2)).max(0.0)
-    }
-
-    /// The weighted mean, and its standard error Σ w² (r − mean)² / (Σ w)², to the power of one half; of enough rounds.
-    fn estimate(&self) -> Option<Worth> {
-        if !(self.effective() >= ENOUGH) {
-            return None;
-        }
-        let (mean, [w, .., w2, w2r, w2rr]) = (self.mean(), self.moments);
-        let squares = (w2rr - 2.0 * mean * w2r + mean * mean * w2).max(0.0);
-        Some(Worth { mean, standard_error: squares.sqrt() / w })
-    }
-}
-
-/// The arm with the highest mean among those sent often enough.
-fn best(half: &Half) -> Option<ArmId> {
-    let tried = (0..).map(ArmId::new).zip(half).filter(|(_, sums)| sums.effective() >= ENOUGH);
-    tried
-        .map(|(arm, sums)| (arm, sums.mean()))
-        .reduce(|a, b| if b.1 > a.1 { b } else { a })
-        .map(|(arm, _)| arm)
-}
-
-/// How much more than by chance the arms differ in what sets two kinds of customers apart, as a normal variate (E. B. Wilson,
-/// M. M. Hilferty 1931, *The Distribution of Chi-Square*); none if fewer than two arms can be compared.
-fn interaction(with: &Half, all: &Half) -> Option<f64> {
-    let compared = with.iter().zip(all).filter_map(|(with, all)| {
-        let without = all.less(with);
-        let (n, m) = (with.effective(), without.effective());
-        // The variance of both sides together is that of each where nothing differs.
-        let variance = all.variance() * (1.0 / n + 1.0 / m);
-        (n >= ENOUGH && m >= ENOUGH && variance > 0.0).then(|| (with.mean() - without.mean(), variance))
-    });
-    let compared: Vec<(f64, f64)> = compared.collect();
-    let freedom = compared.len().checked_sub(1).filter(|&freedom| freedom > 0)? as f64;
-    let weights: f64 = compared.iter().map(|(_, variance)| 1.0 / variance).sum();
-    let centre = compared.iter().map(|(difference, variance)| difference / variance).sum::<f64>() / weights;
-    let squares: f64 =
-        compared.iter().map(|(difference, variance)| (difference - centre).powi(2) / variance).sum();
-    let part = 2.0 / (9.0 * freedom);
-    Some(((squares / freedom).cbrt() - (1.0 - part)) / part.sqrt())
-}
-
-fn normal_quantile(probability: f64) -> f64 {
-    std::f64::consts::SQRT_2 * statrs::function::erf::erf_inv(2.0 * probability - 1.0)
 }
 
 impl fmt::Display for SegmentTree {
