@@ -33,19 +33,7 @@ impl Portfolio for Everyone<'_> {
     }
 
     fn tried(&self, segment: SegmentId) -> Vec<Tried> {
-        let all: Vec<ArmId> = self.0.arms.iter().map(|arm| arm.id()).collect();
-        let (each, bandit) = (all.iter().copied(), self.0);
-        match &bandit.waiting {
-            None => Tried::counted(each.zip(&bandit.counts(segment, &all))),
-            Some(waiting) => {
-                let evidence = waiting
-                    .ledger
-                    .with(|state| bandit.evidence(waiting, state, Measure::Reward, segment, &all));
-                let earned =
-                    |(arm, told): (ArmId, &Evidence)| (arm, told.earned(waiting.default_reward(arm)));
-                Tried::those(each.zip(&evidence).map(earned))
-            }
-        }
+        self.0.tried(segment)
     }
 }
 
@@ -271,6 +259,31 @@ impl Bandit {
             }
         });
         sum
+    }
+
+    /// What the arms have earned in a segment, of all that have been tried there, ascending: the counts that beliefs are formed
+    /// from, weighted for age and delay, without the prior. For a [warm start](crate::belief::WarmStart) of another portfolio.
+    ///
+    /// # Panics
+    ///
+    /// If the bandit has no such segment.
+    #[must_use]
+    #[track_caller]
+    pub fn tried(&self, segment: SegmentId) -> Vec<Tried> {
+        let all: Vec<ArmId> = self.arms.iter().map(|arm| arm.id()).collect();
+        self.check(segment, ArmId::new(0));
+        let each = all.iter().copied();
+        match &self.waiting {
+            None => Tried::counted(each.zip(&self.counts(segment, &all))),
+            Some(waiting) => {
+                let reward = Measure::Reward;
+                let evidence =
+                    waiting.ledger.with(|state| self.evidence(waiting, state, reward, segment, &all));
+                let earned =
+                    |(arm, told): (ArmId, &Evidence)| (arm, told.earned(waiting.default_reward(arm)));
+                Tried::those(each.zip(&evidence).map(earned))
+            }
+        }
     }
 
     /// What is believed of an arm's mean reward in a segment, scaled to [0, 1].

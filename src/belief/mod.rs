@@ -26,6 +26,7 @@ mod student;
 mod tail;
 mod tried;
 mod value;
+mod warm_start;
 mod zero_inflated;
 
 pub use beta::{Beta, BetaError};
@@ -45,6 +46,7 @@ pub use recovery::{Recovery, RecoveryError};
 pub use student::StudentT;
 pub use tried::Tried;
 pub use value::{expected_maximum, value_remaining};
+pub use warm_start::{WarmStart, WarmStartError};
 pub use zero_inflated::{AmountPerMessage, ZeroInflated, ZeroInflatedError, payments};
 
 pub(crate) use confidence_sequence::normal_mixture;

@@ -83,6 +83,22 @@ impl Cells {
         places
     }
 
+    /// So many of the cells, those with the most trials.
+    pub(super) fn most_tried(&self, most: usize) -> Self {
+        let mut order: Vec<usize> = (0..self.results.len()).collect();
+        if order.len() > most {
+            order.sort_by(|&one, &other| self.results[other].0.total_cmp(&self.results[one].0));
+            order.truncate(most);
+            order.sort_unstable();
+        }
+        let count = self.factors.sizes.len();
+        Self {
+            factors: self.factors.clone(),
+            levels: order.iter().flat_map(|cell| &self.levels[cell * count..][..count]).copied().collect(),
+            results: order.iter().map(|&cell| self.results[cell]).collect(),
+        }
+    }
+
     fn place(&mut self, space: &ArmSpace, segment: SegmentId, arm: ArmId) {
         let before = self.levels.len();
         self.levels.extend(space.arm(arm).level_indices().map(|level| level as u32));

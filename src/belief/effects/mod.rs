@@ -18,11 +18,13 @@ mod dense;
 mod draws;
 mod fit;
 mod kernel;
+mod marginals;
 mod mode;
 mod normal;
 mod scales;
 
 pub use cells::{Cells, Factors};
+pub use marginals::marginals;
 pub use scales::{Expected, ScalePrior, Scales};
 
 use crate::arm::{ArmId, ArmSpace};
