@@ -99,6 +99,9 @@ pub mod evaluation;
 
 pub mod simulation;
 
+#[cfg(feature = "report")]
+pub mod report;
+
 pub use arm::{Arm, ArmId, ArmSpace, Eligibility};
 pub use bandit::{Bandit, BanditBuilder, Refresh, Selector};
 pub use decision::{Decision, DecisionId, Token, TokenKey};

@@ -63,7 +63,7 @@ pub fn change(stretches: &[Stretch], error: f64) -> Option<Change> {
     let first = stretches.first()?.start;
     let (sum, outcomes) =
         stretches.iter().fold((0.0, 0.0), |(s, n), stretch| (s + stretch.sum, n + stretch.outcomes));
-    if !(outcomes > 1.0 && error > 0.0 && error < 1.0) || !(0.0..=outcomes).contains(&sum) {
+    if !(outcomes > 1.0 && error > 0.0 && error < 1.0 && (0.0..=outcomes).contains(&sum)) {
         return None;
     }
     let mean = sum / outcomes;

@@ -189,9 +189,6 @@ fn boundary(mean: f64, end: f64, excluded: impl Fn(f64) -> bool) -> f64 {
     // To the last bit of double precision.
     for _ in 0..64 {
         let middle = 0.5 * (within + beyond);
-        if middle == within || middle == beyond {
-            break;
-        }
         if excluded(middle) {
             beyond = middle;
         } else {

@@ -114,6 +114,14 @@ impl Anytime {
         self.bounds(rounds, self.weight_limit)
     }
 
+    pub(super) fn level(&self) -> f64 {
+        self.confidence
+    }
+
+    pub(super) fn limit(&self) -> Option<f64> {
+        self.weight_limit
+    }
+
     fn bounds(&self, rounds: &impl Evaluable, limit: Option<f64>) -> Result<(f64, f64), EstimateError> {
         let source = rounds.source();
         if !(self.confidence > 0.0 && self.confidence < 1.0) {

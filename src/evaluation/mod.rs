@@ -53,6 +53,7 @@ mod estimate;
 mod exponential_mixture;
 #[cfg(feature = "journal")]
 mod from_journal;
+mod glance;
 mod honesty;
 mod inverse_propensity;
 mod log;
@@ -80,6 +81,7 @@ pub use best_per_segment::BestPerSegment;
 pub use estimate::{Estimate, EstimateError};
 #[cfg(feature = "journal")]
 pub use from_journal::{FromJournal, FromJournalError};
+pub use glance::{Known, weight_counts};
 pub use honesty::{Warning, warnings};
 pub use inverse_propensity::{
     inverse_propensity, self_normalised, self_normalised_arms, self_normalised_arms_watched,

@@ -23,13 +23,15 @@ struct Document<'a> {
 }
 
 /// By name, in the order of the report.
-struct Entries<'a>(&'a [Answer]);
+struct Entries<'a>(&'a Evaluated);
 
 impl Serialize for Entries<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for answer in self.0 {
-            map.serialize_entry(answer.estimator.name(), &Entry::of(answer))?;
+        let answers = &self.0.evaluation.estimates;
+        let mut map = serializer.serialize_map(Some(answers.len()))?;
+        for answer in answers {
+            let anytime = anytime(self.0, answer.estimator);
+            map.serialize_entry(answer.estimator.name(), &Entry { anytime, ..Entry::of(answer) })?;
         }
         map.end()
     }
@@ -41,21 +43,29 @@ struct Entry {
     value: Option<f64>,
     se: Option<f64>,
     interval: Option<(f64, f64)>,
+    /// Valid however often one looks, and on the log of a policy that learnt; there is none for every estimator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    anytime: Option<(f64, f64)>,
 }
 
 impl Entry {
     fn of(answer: &Answer) -> Self {
         match bounded(answer) {
             Ok(Estimate { value, standard_error, interval, .. }) => {
-                Self { value: Some(value), se: Some(standard_error), interval: Some(interval) }
+                Self { value: Some(value), se: Some(standard_error), interval: Some(interval), anytime: None }
             }
             Err(_) => Self::default(),
         }
     }
 }
 
+/// The interval of an estimator that holds at all times at once.
+pub(crate) fn anytime(evaluated: &Evaluated, estimator: Estimator) -> Option<(f64, f64)> {
+    evaluated.anytime.iter().find(|(of, _)| *of == estimator).map(|&(_, interval)| interval)
+}
+
 /// The estimate if its interval has ends, or why there is none.
-fn bounded(answer: &Answer) -> Result<Estimate, String> {
+pub(crate) fn bounded(answer: &Answer) -> Result<Estimate, String> {
     let estimate = answer.estimate.map_err(|error| error.to_string())?;
     let (lower, upper) = estimate.interval;
     if lower.is_finite() && upper.is_finite() {
@@ -68,7 +78,7 @@ fn bounded(answer: &Answer) -> Result<Estimate, String> {
 }
 
 /// What takes from the trust in the values, each without its end.
-fn warnings(evaluated: &Evaluated) -> Vec<String> {
+pub(crate) fn warnings(evaluated: &Evaluated) -> Vec<String> {
     let mut warnings: Vec<String> = evaluated.warnings.iter().map(ToString::to_string).collect();
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for answer in &evaluated.evaluation.estimates {
@@ -103,7 +113,7 @@ pub(crate) fn json(evaluated: &Evaluated) -> String {
         max_weight: finite(evaluation.largest_weight),
         outside_support: evaluation.outside_support,
         warnings: warnings(evaluated),
-        estimators: Entries(&evaluation.estimates),
+        estimators: Entries(evaluated),
     };
     match serde_json::to_string(&document) {
         Ok(text) => text + "\n",
@@ -128,8 +138,12 @@ pub(crate) fn table(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
     }
     let _ = write!(text, "\ntarget: {}\n\n", plain(&evaluated.target));
     let interval = format!("{} % interval", 100.0 * evaluate.confidence);
-    let header = ["estimator", "value", &interval, "s.e.", "lambda"].map(str::to_owned).to_vec();
-    let rows = evaluation.estimates.iter().map(|answer| row(answer, digits));
+    let header =
+        ["estimator", "value", &interval, "at any time", "s.e.", "lambda"].map(str::to_owned).to_vec();
+    let rows = evaluation.estimates.iter().map(|answer| {
+        let anytime = anytime(evaluated, answer.estimator);
+        row(answer, anytime, digits)
+    });
     align(&mut text, &std::iter::once(header).chain(rows).collect::<Vec<_>>());
 
     text.push('\n');
@@ -148,7 +162,7 @@ pub(crate) fn table(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
 }
 
 /// How the values and their intervals came about.
-fn notes(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
+pub(crate) fn notes(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
     let mut notes = String::new();
     let unit = if evaluate.cluster.is_some() { "clusters" } else { "rounds" };
     let _ = match evaluate.interval {
@@ -158,6 +172,9 @@ fn notes(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
         }
         Intervals::Bernstein => writeln!(notes, "Intervals: empirical Bernstein, of independent {unit}."),
     };
+    if !evaluated.anytime.is_empty() {
+        notes.push_str("At any time: intervals that hold however often one looks, and on the log of a policy that learnt.\n");
+    }
     let asked = |which: fn(Estimator) -> bool| {
         let all = evaluated.evaluation.estimates.iter().map(|answer| answer.estimator);
         let names: Vec<&str> = all.filter(|&estimator| which(estimator)).map(Estimator::name).collect();
@@ -177,19 +194,21 @@ fn notes(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
     notes
 }
 
-/// Name, value, interval, standard error, λ.
-fn row(answer: &Answer, digits: Digits) -> Vec<String> {
+/// Name, value, interval, interval for all times, standard error, λ.
+fn row(answer: &Answer, anytime: Option<(f64, f64)>, digits: Digits) -> Vec<String> {
     let lambda = answer.lambda.map_or_else(String::new, |lambda| format!("{lambda:.4}"));
     let name = answer.estimator.name().to_owned();
     let none = || "-".to_owned();
+    let between = |(lower, upper)| format!("{} to {}", digits.print(lower), digits.print(upper));
     match bounded(answer) {
-        Ok(Estimate { value, standard_error, interval: (lower, upper), .. }) => vec![
+        Ok(Estimate { value, standard_error, interval, .. }) => vec![
             name,
             digits.print(value),
-            format!("{} to {}", digits.print(lower), digits.print(upper)),
+            between(interval),
+            anytime.map_or_else(String::new, between),
             digits.print(standard_error),
             lambda,
         ],
-        Err(_) => vec![name, none(), none(), none(), lambda],
+        Err(_) => vec![name, none(), none(), none(), none(), lambda],
     }
 }

@@ -25,6 +25,10 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Let policies learn in a simulated world and compare what they regret.
     Simulate(Simulate),
+    /// Tell what works, what fails and who paid when, by a journal or a snapshot.
+    Report(Report),
+    /// Put two answers of this command beside each other.
+    Compare(Compare),
     /// Tell what a policy would do, given these results, and how sure it is.
     Probabilities(Probabilities),
 }
@@ -55,6 +59,9 @@ pub(crate) struct Replay {
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
     /// The seed of the replay; the same seed gives the same output.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -132,12 +139,19 @@ pub(crate) struct Evaluate {
     /// The share of intervals that are to cover.
     #[arg(long, value_name = "X", default_value_t = 0.95, value_parser = confidence)]
     pub(crate) confidence: f64,
+    /// No arm had a smaller probability, as was known before the log: narrows the intervals for all times. Of a uniform log
+    /// it is known.
+    #[arg(long, value_name = "X", value_parser = propensity)]
+    pub(crate) least_propensity: Option<f64>,
     /// The seed of the replay's lots and of the bootstrap; the same seed gives the same output.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// A reward model that is fitted.
@@ -230,6 +244,9 @@ pub(crate) struct Simulate {
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
 }
 
 /// The flags of `tactful probabilities`.
@@ -252,6 +269,54 @@ pub(crate) struct Probabilities {
     pub(crate) format: Format,
 }
 
+/// The flags of `tactful report`.
+#[derive(Debug, Args)]
+pub(crate) struct Report {
+    /// A journal of this crate: a file (JSON Lines) or a directory of them; or a snapshot as JSON.
+    pub(crate) file: PathBuf,
+    /// Only segments whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) segment: Option<String>,
+    /// The mean reward below which an arm does not work.
+    #[arg(long, value_name = "X")]
+    pub(crate) threshold: Option<f64>,
+    /// Of a journal: decisions without an outcome have failed after so many days.
+    #[arg(long, value_name = "DAYS", value_parser = positive)]
+    pub(crate) window: Option<f64>,
+    /// The share of intervals that are to cover, each at all times.
+    #[arg(long, value_name = "X", default_value_t = 0.95, value_parser = confidence)]
+    pub(crate) confidence: f64,
+    /// What to print: a table for people, JSON for programs, or HTML.
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    pub(crate) format: Shape,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// The flags of `tactful compare`.
+#[derive(Debug, Args)]
+pub(crate) struct Compare {
+    /// The JSON of `evaluate`, `replay` or `simulate`.
+    pub(crate) one: PathBuf,
+    /// Another of the same command.
+    pub(crate) other: PathBuf,
+    /// What to print: a table for people, JSON for programs, or HTML.
+    #[arg(long, value_enum, default_value_t = Shape::Table)]
+    pub(crate) format: Shape,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// As [`Format`], with a page to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    Table,
+    Json,
+    Html,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Table,
@@ -271,6 +336,11 @@ fn deviation(text: &str) -> Result<f64, String> {
 fn positive(text: &str) -> Result<f64, String> {
     let number = text.parse().map_err(|_| "not a number".to_owned())?;
     if number > 0.0 { Ok(number) } else { Err("not above 0".to_owned()) }
+}
+
+fn propensity(text: &str) -> Result<f64, String> {
+    let number = text.parse().map_err(|_| "not a number".to_owned())?;
+    if number > 0.0 && number <= 1.0 { Ok(number) } else { Err("not in (0, 1]".to_owned()) }
 }
 
 fn confidence(text: &str) -> Result<f64, String> {

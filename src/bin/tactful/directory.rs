@@ -6,6 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Cursor, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
+use tactful::Snapshot;
 use tactful::journal::{Growing, JournalError, Recovery, Storage};
 
 use crate::Failure;
@@ -23,6 +24,8 @@ pub(crate) struct Joined {
     pub(crate) other_builds: usize,
     /// Whether there is a snapshot, into which older files were folded.
     pub(crate) folded: bool,
+    /// That snapshot.
+    pub(crate) snapshot: Option<Snapshot>,
     /// The number of the last line of the last file, if it was torn off.
     pub(crate) torn_line: Option<u64>,
 }
@@ -71,7 +74,8 @@ pub(crate) fn join(path: &Path) -> Result<Joined, Failure> {
     // Whole files first: what is read below has no gap and no damaged line, and line numbers are those of the files.
     recovery.replay(|_, _| Ok::<(), JournalError>(())).map_err(|error| failed(&error))?;
     let torn_line = recovery.torn().map(|(_, torn)| torn.line);
-    let folded = recovery.snapshot().is_some();
+    let snapshot = recovery.snapshot().cloned();
+    let folded = snapshot.is_some();
     let mut files = Vec::new();
     for name in recovery.files() {
         let path = path.join(&name);
@@ -97,7 +101,7 @@ pub(crate) fn join(path: &Path) -> Result<Joined, Failure> {
         file: None,
         line: Cursor::default(),
     }));
-    Ok(Joined { lines, bytes, other_builds, folded, torn_line })
+    Ok(Joined { lines, bytes, other_builds, folded, snapshot, torn_line })
 }
 
 /// The lines of files one after another, without those that end them.

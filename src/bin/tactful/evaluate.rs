@@ -4,13 +4,13 @@ use std::path::Path;
 
 use tactful::evaluation::csv::Columns;
 use tactful::evaluation::{
-    AdditiveModel, ArmGroups, Estimator, Evaluation, Evaluator, Interval, PooledModel, Question, RewardModel,
-    Warning, warnings,
+    AdditiveModel, Anytime, ArmGroups, EstimateError, Estimator, Evaluation, Evaluator, Interval, Known, Log,
+    PooledModel, Question, RewardModel, Warning, warnings, weight_counts,
 };
 
 use crate::arguments::{Evaluate, Format, Intervals, Model};
 use crate::source::{self, Request, Source};
-use crate::{Failure, answer, target, write};
+use crate::{Failure, answer, evaluate_page, save, target, write};
 
 /// An evaluation with what takes from the trust in it.
 pub(crate) struct Evaluated {
@@ -18,8 +18,26 @@ pub(crate) struct Evaluated {
     /// The target, in words.
     pub(crate) target: String,
     pub(crate) evaluation: Evaluation,
+    /// Intervals that hold however often one looks, for the estimators that have them.
+    pub(crate) anytime: Vec<Bounds>,
     pub(crate) warnings: Vec<Warning>,
+    /// Where a page is wanted.
+    pub(crate) glance: Option<Glance>,
 }
+
+/// An interval for the value that an estimator estimates.
+type Bounds = (Estimator, (f64, f64));
+
+/// What only a picture shows.
+pub(crate) struct Glance {
+    /// How the value became known; empty where there is no interval for all times.
+    pub(crate) path: Vec<Known>,
+    /// Rounds by weight, up to each of [`WEIGHTS`] and beyond.
+    pub(crate) weights: Vec<usize>,
+}
+
+/// Limits between which the page counts rounds by their weight.
+pub(crate) const WEIGHTS: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0];
 
 impl Request for Evaluate {
     fn file(&self) -> &Path {
@@ -68,6 +86,9 @@ impl Request for Evaluate {
 
 pub(crate) fn run(evaluate: &Evaluate) -> Result<(), Failure> {
     let evaluated = asked(evaluate)?;
+    if let Some(path) = &evaluate.report {
+        save(path, &evaluate_page::page(evaluate, &evaluated))?;
+    }
     match evaluate.format {
         Format::Table => write(&answer::table(evaluate, &evaluated)),
         Format::Json => write(&answer::json(&evaluated)),
@@ -98,8 +119,59 @@ fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
     }
     let evaluation = evaluator(evaluate).evaluate(&question).map_err(|error| failed(&error))?;
     let warnings = warnings(log, &evaluation);
+    let settings = settings(evaluate, log);
+    let anytime = match &settings {
+        Some(settings) => anytime(settings, &evaluation, &question).map_err(|error| failed(&error))?,
+        None => Vec::new(),
+    };
+    let glance = match &evaluate.report {
+        Some(_) if log.has_propensities() => {
+            let path = settings.map(|settings| settings.path(&question, 60)).transpose();
+            let weights = weight_counts(&question, &WEIGHTS);
+            let (path, weights) =
+                path.and_then(|path| Ok((path, weights?))).map_err(|error| failed(&error))?;
+            Some(Glance { path: path.unwrap_or_default(), weights })
+        }
+        _ => None,
+    };
     let target = wanted.name;
-    Ok(Evaluated { source, target, evaluation, warnings })
+    Ok(Evaluated { source, target, evaluation, anytime, warnings, glance })
+}
+
+/// How intervals that hold at all times at once are made. There are none for a target that was chosen by the log's later
+/// rounds too, nor where one round foretells another.
+fn settings(evaluate: &Evaluate, log: &Log) -> Option<Anytime> {
+    let fitted = evaluate.target_columns.is_none() && evaluate.target == target::BEST_PER_SEGMENT;
+    if fitted || evaluate.cluster.is_some() || !log.has_propensities() {
+        return None;
+    }
+    let anytime = Anytime::default().confidence(evaluate.confidence);
+    Some(match evaluate.least_propensity {
+        Some(least) => anytime.weight_limit(1.0 / least),
+        // No round allows more arms than there are.
+        None if log.is_uniform() => anytime.weight_limit(log.arms().len() as f64),
+        None => anytime,
+    })
+}
+
+/// Those intervals, of the estimators that have them.
+fn anytime(
+    anytime: &Anytime,
+    evaluation: &Evaluation,
+    question: &Question<'_>,
+) -> Result<Vec<Bounds>, EstimateError> {
+    let valued = evaluation.estimates.iter().filter(|answer| answer.estimate.is_ok());
+    let mut baseline = None;
+    let mut intervals = Vec::new();
+    for answer in valued.filter(|answer| Anytime::bounds_value_of(answer.estimator)) {
+        let interval = match baseline {
+            _ if answer.estimator == Estimator::Ips => anytime.plain(question)?,
+            Some(interval) => interval,
+            None => *baseline.insert(anytime.with_baseline(question)?),
+        };
+        intervals.push((answer.estimator, interval));
+    }
+    Ok(intervals)
 }
 
 /// The arms by the dimensions given: columns of a CSV file, dimensions of a journal's arms.

@@ -5,24 +5,33 @@
 mod answer;
 mod arguments;
 mod bounds;
+mod compare;
 mod comparison;
 mod counted;
 mod directory;
 mod evaluate;
+mod evaluate_page;
+mod insight;
+mod logged;
 mod probabilities;
 mod progress;
+mod replay_page;
 mod report;
 mod simulate;
+mod simulate_page;
 mod source;
 mod table;
 mod target;
 
 use std::fmt;
+use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
 use clap::error::ErrorKind as Usage;
+use tactful::report::Page;
 
 use arguments::{Arguments, Command, Format};
 
@@ -53,6 +62,8 @@ fn main() -> ExitCode {
             Command::Replay(replay) => run(&replay),
             Command::Evaluate(evaluate) => evaluate::run(&evaluate),
             Command::Simulate(simulate) => simulate::run(&simulate),
+            Command::Report(report) => insight::run(&report),
+            Command::Compare(compare) => compare::run(&compare),
             Command::Probabilities(probabilities) => probabilities::run(&probabilities),
         },
         Err(error) if matches!(error.kind(), Usage::DisplayHelp | Usage::DisplayVersion) => {
@@ -76,10 +87,19 @@ fn main() -> ExitCode {
 fn run(replay: &arguments::Replay) -> Result<(), Failure> {
     let read = source::read(replay)?;
     let comparison = comparison::compare(&read.log, replay)?;
+    if let Some(path) = &replay.report {
+        save(path, &replay_page::page(replay, &read, &comparison))?;
+    }
     match replay.format {
         Format::Table => write(&report::table(replay, &read, &comparison)),
         Format::Json => write(&report::json(&read, &comparison)),
     }
+}
+
+/// Writes a page to a file.
+fn save(path: &Path, page: &Page) -> Result<(), Failure> {
+    fs::write(path, page.to_string())
+        .map_err(|error| Failure::new(format_args!("{}: {error}", path.display())))
 }
 
 /// Writes to standard output. Whoever stops listening has seen enough.

@@ -139,7 +139,7 @@ fn notes(text: &mut String, log: &Log, comparison: &Comparison, replay: &Replay)
 }
 
 /// What takes from the trust in these values, each in a line without its end.
-fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> &str) -> Vec<String> {
+pub(crate) fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> &str) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut warn = |what: &str, which: &dyn Fn(&Valued) -> bool| {
         let mut which = valued.iter().copied().filter(|&valued| which(valued));

@@ -15,15 +15,15 @@ use crate::arguments::{Format, Simulate};
 use crate::counted;
 use crate::progress::Progress;
 use crate::table::align;
-use crate::{Failure, write};
+use crate::{Failure, save, simulate_page, write};
 
 /// Checkpoints in the table; JSON has them all.
 const TIMES_SHOWN: usize = 5;
 
 /// A policy and what it did.
-struct Simulated {
-    name: String,
-    curve: Curve,
+pub(crate) struct Simulated {
+    pub(crate) name: String,
+    pub(crate) curve: Curve,
     /// From its first run's start to its last run's end.
     took: Duration,
 }
@@ -40,6 +40,9 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
         Ok(threads.install(|| watched(&experiment, &**policy, name, simulate)))
     });
     let simulated = simulated.collect::<Result<Vec<Simulated>, Failure>>()?;
+    if let Some(path) = &simulate.report {
+        save(path, &simulate_page::page(simulate, &*world, &simulated))?;
+    }
     match simulate.format {
         Format::Table => write(&table(simulate, &*world, &simulated, threads.current_num_threads())),
         Format::Json => write(&json(&simulated)),

@@ -143,7 +143,7 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
     let path = request.file();
     let name = path.display().to_string();
     if path.is_dir() {
-        let Joined { lines, bytes, other_builds, folded, torn_line } = directory::join(path)?;
+        let Joined { lines, bytes, other_builds, folded, torn_line, .. } = directory::join(path)?;
         let lines = BufReader::new(Watched::new(lines, Progress::new("reading", bytes)));
         let before = LeftOut { other_builds, folded, torn_line, ..LeftOut::default() };
         return read_journal(request, &name, lines, before);
@@ -206,7 +206,7 @@ fn read_csv(request: &impl Request, name: &str, source: impl Read) -> Result<Sou
 }
 
 /// The bytes themselves, or what they unpack to if they begin like gzip (RFC 1952).
-fn unpacked(mut source: impl Read + 'static) -> std::io::Result<Box<dyn Read>> {
+pub(crate) fn unpacked(mut source: impl Read + 'static) -> std::io::Result<Box<dyn Read>> {
     let mut first = Vec::new();
     source.by_ref().take(2).read_to_end(&mut first)?;
     let packed = first == [0x1f, 0x8b];

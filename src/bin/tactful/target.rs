@@ -26,6 +26,9 @@ use crate::Failure;
 use crate::arguments::Evaluate;
 use crate::source::Extras;
 
+/// The target that is chosen by the log itself.
+pub(crate) const BEST_PER_SEGMENT: &str = "best-per-segment";
+
 /// A target with its name in words.
 pub(crate) struct Wanted {
     pub(crate) policy: Box<dyn TargetPolicy>,
@@ -44,7 +47,7 @@ pub(crate) fn wanted(evaluate: &Evaluate, log: &Log, extras: &Extras) -> Result<
     }
     let (policy, name): (Box<dyn TargetPolicy>, _) = match asked {
         "uniform" => (Box::new(Uniform), "uniform"),
-        "best-per-segment" => (Box::new(BestPerSegment::fit(log)), "best-per-segment, cross-fitted"),
+        BEST_PER_SEGMENT => (Box::new(BestPerSegment::fit(log)), "best-per-segment, cross-fitted"),
         file => (Box::new(table(log, Path::new(file))?), file),
     };
     Ok(Wanted { policy, name: name.to_owned() })
