@@ -10,9 +10,10 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tactful::evaluation::{
-    ArmGroups, Estimator, Evaluator, Interval, Log, PooledModel, Question, Round, TargetTable, WeightedRounds,
+    ArmGroups, Estimator, Evaluator, Interval, Log, PooledModel, Question, Rejection, Round, TargetTable,
+    WeightedRounds, replay,
 };
-use tactful::{ArmId, ArmSpace, Reward, RewardKind, SegmentId, Segments};
+use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardKind, SegmentId, Segments};
 
 const ARMS: u32 = 16;
 const SEGMENTS: u32 = 10;
@@ -112,6 +113,15 @@ fn evaluation(criterion: &mut Criterion) {
             bencher.iter(|| bootstrap.evaluate(black_box(&rounds)));
         });
     }
+    let uniform = log.clone().declare_uniform().expect("even propensities");
+    group.bench_function("replay/thompson, learning", |bencher| {
+        bencher.iter(|| {
+            let bandit =
+                Bandit::builder(uniform.arms().clone(), uniform.segments().clone()).incarnation(0).build();
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+            replay(&bandit.expect("a bandit"), black_box(&uniform), Rejection::default(), &mut rng)
+        });
+    });
     group.finish();
 }
 

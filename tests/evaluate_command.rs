@@ -326,6 +326,92 @@ fn hostile_input_takes_one_line_and_status_2() {
     );
 }
 
+/// A learning policy frozen at what it has learnt, and a bandit saved in a snapshot.
+#[test]
+fn targets_that_have_learnt() {
+    use tactful::{ArmSpace, Bandit, Reward, SegmentId, Segments};
+    let folder = Folder::new("learnt");
+    let file = folder.file("mails.csv", mails());
+    // In x arm c pays 0.3, in y arm a does.
+    let frozen = json(&file, &format!("{MAILS} --target policy:thompson --exploration 0"));
+    assert!((value(&frozen, "snips") - 0.29).abs() < 0.03, "{frozen}");
+    let even = json(&file, &format!("{MAILS} --target policy:thompson --exploration 1"));
+    assert_eq!(even["estimators"], json(&file, MAILS)["estimators"], "all is exploration");
+    let table = printed(&file, &format!("{MAILS} --target policy:epsilon-greedy(0.1)"));
+    assert!(table.contains("target: epsilon-greedy(0.1), frozen, cross-fitted"), "{table}");
+    assert!(refused(&file, &format!("{MAILS} --target policy:nobody")).contains("--target policy:nobody: "));
+    let line = refused(&file, &format!("{MAILS} --target policy:exp3-ix"));
+    assert!(line.contains("learns from more than counts and rewards"), "{line}");
+
+    let arms = ArmSpace::builder().dimension("mail", ["a", "b", "old"]).build().unwrap();
+    let segments = Segments::builder().attribute("stage", ["x", "y"]).build().unwrap();
+    let bandit = Bandit::builder(arms, segments).incarnation(1).build().unwrap();
+    let mut rng = <rand::rngs::Xoshiro256PlusPlus as rand::SeedableRng>::seed_from_u64(1);
+    for _ in 0..600 {
+        let decision = bandit.select(SegmentId::new(0), &bandit.arms().all(), &mut rng).unwrap();
+        bandit.reward(&decision, Reward::from(decision.arm().index() == 1)).unwrap();
+    }
+    let snapshot = folder.file("saved.json", serde_json::to_string(&bandit.snapshot()).unwrap());
+    // b always paid, c is new: in x it is b and now and then c, in y nobody knows.
+    let saved = json(&file, &format!("{MAILS} --target {snapshot} --exploration 0"));
+    let (b, a_b_c) = (0.2, 0.2);
+    assert!((value(&saved, "snips") - (b + a_b_c) / 2.0).abs() < 0.05, "{saved}");
+    let ess = saved["ess"].as_f64().unwrap();
+    assert!(ess > 400.0 && ess < 1100.0, "{ess}");
+    let other = mails().replace("stage", "phase");
+    let other = folder.file("other.csv", other);
+    let line =
+        refused(&other, &format!("--arm mail --segment phase --reward paid --uniform --target {snapshot}"));
+    assert!(line.contains("saved.json: "), "{line}");
+}
+
+/// Propensities that follow what was learnt, and propensities that are off in one range only.
+#[test]
+fn adaptive_and_miscalibrated_logs_are_told() {
+    let folder = Folder::new("drift");
+    let log = |p: &dyn Fn(usize) -> f64| {
+        let mut text = String::from("mail,paid,p\n");
+        for n in 0..4000 {
+            // A lot of its own for each row, even over [0, 1).
+            let lot = (n * 2_654_435_761 % 1_000_003) as f64 / 1_000_003.0;
+            let share = p(n);
+            let (arm, p) = if lot < share { ("a", share) } else { ("b", 1.0 - share) };
+            text += &format!("{arm},{},{p}\n", u8::from(n * 7919 % 100 < 20));
+        }
+        json(&folder.file("drift.csv", text), "--arm mail --reward paid --propensity p")
+    };
+    let still = log(&|n| if n % 2 == 0 { 0.3 } else { 0.6 });
+    assert_eq!(still["warnings"].as_array().unwrap().len(), 0, "{still}");
+    assert_eq!(still["calibration"].as_array().unwrap().len(), 2, "{still}");
+    let learns = log(&|n| 0.5 + 0.4 * n as f64 / 4000.0);
+    assert!(warned(&learns, "the log is that of a policy that learnt meanwhile (its propensities drift"));
+    assert!(warned(&learns, "confidence sequences do hold"), "{learns}");
+    let file = folder.file("mails.csv", mails());
+    let declared = json(&file, &format!("{MAILS} --adaptive"));
+    assert!(warned(&declared, "the log is that of a policy that learnt meanwhile: normal, bootstrap"));
+}
+
+/// The same rows as JSON Lines.
+#[test]
+fn json_lines_are_read_like_csv() {
+    let folder = Folder::new("lines");
+    let line = |line: &str| {
+        let mut fields = line.split(',');
+        let mut next = || fields.next().unwrap();
+        let (mail, stage, paid, channel, home) = (next(), next(), next(), next(), next());
+        format!(
+            "{{\"mail\":\"{mail}\",\"stage\":\"{stage}\",\"paid\":{paid},\"channel\":\"{channel}\",\"home\":{home}}}\n"
+        )
+    };
+    let text = mails();
+    let lines = folder.file("mails.jsonl", text.lines().skip(1).map(line).collect::<String>());
+    let flags = format!("{MAILS} --target best-per-segment --dimensions channel --cluster home");
+    assert_eq!(json(&lines, &flags), json(&folder.file("mails.csv", text), &flags));
+    let line =
+        refused(&folder.file("bad.jsonl", "{\"mail\":\"a\",\"paid\":\"?\"}\n"), "--arm mail --reward paid");
+    assert!(line.ends_with(r#"bad.jsonl: line 1, column "paid": "?" is not a number"#), "{line}");
+}
+
 /// A file of the third-party data, if it is there: in the folder that TACTFUL_DATA names, else beside the crate.
 fn data(file: &str) -> Option<String> {
     let folder = std::env::var_os("TACTFUL_DATA").map(PathBuf::from);
@@ -354,6 +440,79 @@ fn hillstroms_best_per_segment_does_not_flatter_itself() {
     let uniform = json(&file, &format!("{flags} --target uniform"));
     assert!((value(&uniform, "ips") - 0.146_781).abs() < 1e-6);
     println!("snips {}, dr {}", value(&best, "snips"), value(&best, "dr"));
+}
+
+/// The published means of each e-mail: conversions are rare, amounts mostly nothing with a heavy tail.
+#[test]
+fn hillstroms_arms_have_their_means_by_conversion_and_spend() {
+    let Some(file) = data("hillstrom.csv.gz") else { return };
+    for (reward, means, digits) in
+        [("conversion", [0.012_53, 0.008_84, 0.005_73], 1e-5), ("spend", [1.4226, 1.0772, 0.6528], 1e-4)]
+    {
+        let table = |arm: &str| {
+            let path = std::env::temp_dir().join(format!("tactful-arm-{}.json", std::process::id()));
+            fs::write(&path, format!("{{\"rows\": [{{\"arms\": {{\"{arm}\": 1}}}}]}}")).unwrap();
+            let document = json(
+                &file,
+                &format!("--arm segment --reward {reward} --uniform --target {}", path.display()),
+            );
+            fs::remove_file(path).unwrap();
+            document
+        };
+        for (arm, mean) in ["Mens E-Mail", "Womens E-Mail", "No E-Mail"].into_iter().zip(means) {
+            let document = table(arm);
+            assert!((value(&document, "snips") - mean).abs() < digits, "{arm}: {document}");
+            let [lower, upper] =
+                [0, 1].map(|end| document["estimators"]["dr"]["interval"][end].as_f64().unwrap());
+            assert!(lower < mean && mean < upper, "{arm}: {document}");
+        }
+    }
+}
+
+/// J. N. Matias, K. Munger, M. A. Le Quere, C. Ebersole (2021), The Upworthy Research Archive: a test's packages were shown
+/// alike often, and counts make a log of it. The means of packages are those of their counts.
+#[test]
+fn an_upworthy_test_has_the_rates_of_its_counts() {
+    use std::io::Read;
+    let Some(file) = data("upworthy_exploratory_counts.csv.gz") else { return };
+    let mut text = String::new();
+    flate2::read::MultiGzDecoder::new(fs::File::open(file).unwrap()).read_to_string(&mut text).unwrap();
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let at = |name: &str| header.iter().position(|column| column.trim() == name).unwrap();
+    let [test, package, impressions, clicks] =
+        ["clickability_test_id", "package", "impressions", "clicks"].map(at);
+    let mut rows: Vec<(&str, u64, u64)> = Vec::new();
+    let first = text.lines().nth(1).unwrap().split(',').nth(test).unwrap();
+    for line in text.lines().skip(1) {
+        let fields: Vec<&str> = line.split(',').collect();
+        if fields[test] == first {
+            rows.push((
+                fields[package],
+                fields[impressions].parse().unwrap(),
+                fields[clicks].parse().unwrap(),
+            ));
+        }
+    }
+    assert!(rows.len() > 1);
+    let total: u64 = rows.iter().map(|row| row.1).sum();
+    let mut log = String::from("package,click,p\n");
+    for &(package, impressions, clicks) in &rows {
+        let p = impressions as f64 / total as f64;
+        for shown in 0..impressions {
+            log += &format!("{package},{},{p}\n", u8::from(shown < clicks));
+        }
+    }
+    let folder = Folder::new("upworthy");
+    let file = folder.file("test.csv", log);
+    for (package, impressions, clicks) in rows {
+        let flags = format!("--arm package --reward click --propensity p --target arm:{package}");
+        let document = json(&file, &flags);
+        let rate = clicks as f64 / impressions as f64;
+        for estimator in ["ips", "snips", "replay"] {
+            assert!((value(&document, estimator) - rate).abs() < 1e-9, "{package}, {estimator}: {document}");
+        }
+        assert!(document["estimators"]["ips"]["interval"][0].as_f64().unwrap() < rate);
+    }
 }
 
 /// The Open Bandit Dataset, men, small (Saito, Aihara, Matsutani, Narita, arXiv 2008.07146): each policy from the log of

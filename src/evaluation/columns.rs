@@ -45,10 +45,12 @@ impl Codes {
     /// Makes room for numbers up to this one.
     fn widen(&mut self, code: u32) {
         let numbers = 0..self.len();
-        *self = match code {
-            0..=0xff => Self::Bytes(numbers.map(|number| self.get(number) as u8).collect()),
-            0..=0xffff => Self::Shorts(numbers.map(|number| self.get(number) as u16).collect()),
-            _ => Self::Words(numbers.map(|number| self.get(number)).collect()),
+        *self = if code <= u32::from(u8::MAX) {
+            Self::Bytes(numbers.map(|number| self.get(number) as u8).collect())
+        } else if code <= u32::from(u16::MAX) {
+            Self::Shorts(numbers.map(|number| self.get(number) as u16).collect())
+        } else {
+            Self::Words(numbers.map(|number| self.get(number)).collect())
         };
     }
 
@@ -205,7 +207,6 @@ impl Numbers {
 }
 
 #[cfg(test)]
-#[expect(clippy::float_cmp, reason = "what goes in comes out, bit for bit")]
 mod tests {
     use super::*;
 
@@ -242,7 +243,7 @@ mod tests {
     #[test]
     fn numbers_are_told_by_their_place_until_they_are_too_many() {
         let mut numbers = Numbers::default();
-        let of = |round: usize| if round % 3 == 0 { -0.0 } else { 1.0 / (1 + round / 7) as f64 };
+        let of = |round: usize| if round.is_multiple_of(3) { -0.0 } else { 1.0 / (1 + round / 7) as f64 };
         let rounds = 7 * FEW + 100;
         for round in 0..rounds {
             assert!(round > 6 * FEW || matches!(numbers, Numbers::Few(_)));

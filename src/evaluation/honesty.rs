@@ -1,5 +1,6 @@
 //! What a log cannot answer, in plain language.
 
+use std::f64::consts::SQRT_2;
 use std::fmt;
 
 use statrs::function::erf::erfc;
@@ -7,6 +8,8 @@ use statrs::function::gamma::gamma_ur;
 
 use crate::arm::ArmId;
 
+use super::adaptivity::chance_of_drift;
+use super::calibration::{Calibration, calibration};
 use super::log::Log;
 use super::roundwise::Evaluation;
 
@@ -43,6 +46,22 @@ pub enum Warning {
         expected: f64,
         /// The chance of counts that are as far off, over all arms.
         chance: f64,
+    },
+    /// Arms with propensities of some size were sent more or less often than these say.
+    Miscalibrated {
+        /// The range of propensities that is furthest off, its lower end not included.
+        range: (f64, f64),
+        /// The share that was to be sent.
+        logged: f64,
+        /// The share that was sent.
+        realised: f64,
+        /// The chance of a share as far off, over all ranges.
+        chance: f64,
+    },
+    /// Propensities follow what was learnt meanwhile: so it was declared, or so they drift.
+    Adaptive {
+        /// The chance of such a drift where nobody learns; none where it was declared.
+        chance: Option<f64>,
     },
     /// The effective sample size is below 100, or 1 % of the rounds.
     FewEffectiveRounds {
@@ -88,6 +107,23 @@ impl fmt::Display for Warning {
                  {expected:.0}; chance alone does this with probability {chance:.1e}): propensities are wrong, or rounds \
                  are missing"
             ),
+            Self::Miscalibrated { range: (from, to), logged, realised, chance } => write!(
+                f,
+                "propensities between {from} and {to} are off: {:.3} % were to be sent by them, {:.3} % were (chance alone \
+                 does this with probability {chance:.1e})",
+                100.0 * logged,
+                100.0 * realised
+            ),
+            Self::Adaptive { chance } => {
+                f.write_str("the log is that of a policy that learnt meanwhile")?;
+                if let Some(chance) = chance {
+                    write!(f, " (its propensities drift; chance alone does this with probability {chance:.1e})")?;
+                }
+                f.write_str(
+                    ": normal, bootstrap and Bernstein intervals are those of a fixed sample and may cover less than \
+                     they say there; confidence sequences do hold",
+                )
+            }
             Self::FewEffectiveRounds { effective, rounds } => write!(
                 f,
                 "the log says little about this target: {rounds} rounds weigh as much as {effective:.1} of equal weight, \
@@ -123,14 +159,20 @@ pub fn warnings(log: &Log, evaluation: &Evaluation) -> Vec<Warning> {
         if arms > 1 && log.least_propensity() >= 1.0 {
             warnings.push(Warning::ConstantPropensities { arms });
         } else {
-            warnings.extend(sample_ratio(log, &sent).filter(|mismatch| mismatch.chance < ALARM).map(
-                |SampleRatio { arm, sent, expected, chance }| Warning::SampleRatio {
-                    arm,
-                    sent,
-                    expected,
-                    chance,
-                },
-            ));
+            // Where counts are off the ranges are too; told once.
+            let off = sample_ratio(log, &sent).filter(|mismatch| mismatch.chance < ALARM);
+            let off = off.map(|SampleRatio { arm, sent, expected, chance }| Warning::SampleRatio {
+                arm,
+                sent,
+                expected,
+                chance,
+            });
+            warnings.extend(off.or_else(|| miscalibrated(log)));
+        }
+        let drift = chance_of_drift(log).filter(|&chance| !log.is_uniform() && chance < ALARM);
+        if log.is_adaptive() || drift.is_some() {
+            let chance = drift.filter(|_| !log.is_adaptive());
+            warnings.push(Warning::Adaptive { chance });
         }
         let effective = evaluation.effective_sample_size;
         if effective < FEW_ROUNDS || effective < SMALL_SHARE * rounds as f64 {
@@ -144,6 +186,16 @@ pub fn warnings(log: &Log, evaluation: &Evaluation) -> Vec<Warning> {
         warnings.push(Warning::OutsideSupport { outside: evaluation.outside_support, rounds });
     }
     warnings
+}
+
+/// The range of propensities that is furthest off, if chance hardly ever does that. The chances of all ranges are added
+/// (C. E. Bonferroni).
+fn miscalibrated(log: &Log) -> Option<Warning> {
+    let ranges = calibration(log);
+    let worst = ranges.iter().max_by(|a, b| a.z.abs().total_cmp(&b.z.abs()))?;
+    let chance = ranges.len() as f64 * erfc(worst.z.abs() / SQRT_2);
+    let Calibration { range, logged, realised, .. } = *worst;
+    (chance < ALARM).then_some(Warning::Miscalibrated { range, logged, realised, chance })
 }
 
 /// The arm whose count is furthest from what the propensities say.

@@ -30,6 +30,7 @@ pub struct Log {
     uniform: bool,
     has_propensities: bool,
     observational: bool,
+    adaptive: bool,
 }
 
 /// The rounds, column by column.
@@ -145,6 +146,7 @@ impl Log {
             uniform: false,
             has_propensities: true,
             observational: false,
+            adaptive: false,
         }
     }
 
@@ -200,6 +202,20 @@ impl Log {
     #[must_use]
     pub fn is_observational(&self) -> bool {
         self.observational
+    }
+
+    /// Declares that whoever wrote the log learnt from its rewards meanwhile, as a bandit does. Everything is computed as
+    /// ever, with a [warning](super::Warning): the intervals of a fixed sample do not hold there.
+    #[must_use]
+    pub fn declare_adaptive(mut self) -> Self {
+        self.adaptive = true;
+        self
+    }
+
+    /// Whether the log was [declared adaptive](Log::declare_adaptive).
+    #[must_use]
+    pub fn is_adaptive(&self) -> bool {
+        self.adaptive
     }
 
     /// The arms.

@@ -42,9 +42,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod adaptivity;
 mod anytime;
 mod arm_groups;
 mod best_per_segment;
+mod calibration;
 mod cells;
 mod columns;
 #[cfg(feature = "csv")]
@@ -53,6 +55,7 @@ mod estimate;
 mod exponential_mixture;
 #[cfg(feature = "journal")]
 mod from_journal;
+mod frozen;
 mod glance;
 mod honesty;
 mod inverse_propensity;
@@ -78,9 +81,11 @@ mod weighted_rounds;
 pub use anytime::{Anytime, RunningValue};
 pub use arm_groups::{ArmGroups, UnknownDimension};
 pub use best_per_segment::BestPerSegment;
+pub use calibration::{Calibration, calibration};
 pub use estimate::{Estimate, EstimateError};
 #[cfg(feature = "journal")]
 pub use from_journal::{FromJournal, FromJournalError};
+pub use frozen::{Frozen, FrozenError};
 pub use glance::{Known, weight_counts};
 pub use honesty::{Warning, warnings};
 pub use inverse_propensity::{

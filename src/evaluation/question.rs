@@ -132,7 +132,7 @@ impl Source for Question<'_> {
 
     fn each(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<(), EstimateError> {
         let log = self.log;
-        let unit = log.unit();
+        let smaller = 1.0 / log.unit();
         let groups = self.groups.as_ref().filter(|_| wanted.marginal);
         let mut shared = Shared::new(log, self.target, groups.map_or(0, |(groups, _)| groups.len()));
         let mut chunk = Chunk::default();
@@ -145,16 +145,15 @@ impl Source for Question<'_> {
             shared.probabilities(first, &chunk, weight);
             weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
             if let Some(model) = self.model.filter(|_| wanted.model) {
-                shared.predictions(first, &chunk, model, unit, predicted, expected);
+                shared.predictions(first, &chunk, model, predicted, expected);
             }
             if let Some((groups, of)) = groups {
-                for (offset, round) in chunk.plain().enumerate() {
-                    let occasion = Occasion::of(log, first + offset, &round);
-                    let probability = |group| shared.of_group(&occasion, groups, group);
-                    marginal.push(of.weight(log, &round, groups, probability));
-                }
+                shared.marginal(first, &chunk, groups, of, marginal);
             }
-            chunk.rewards.iter_mut().for_each(|reward| *reward /= unit);
+            // The unit is a power of two: the product is what the quotient would be.
+            for column in [&mut chunk.rewards, &mut *predicted, &mut *expected] {
+                column.iter_mut().for_each(|number| *number *= smaller);
+            }
             visit(Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal });
         }
         Ok(())

@@ -4,6 +4,7 @@ use crate::arm::ArmId;
 
 use super::arm_groups::ArmGroups;
 use super::log::{Chunk, Log};
+use super::marginal::Marginal;
 use super::model::{FOLDS, RewardModel};
 use super::target::{Occasion, TargetPolicy};
 
@@ -16,9 +17,11 @@ pub(super) struct Shared<'a> {
     /// `[segment][variant of the target][variant of the model]`, NaN where not made yet; empty where that is too many.
     expected: Vec<f64>,
     /// `[segment][variant of the target][group]`, likewise.
-    of_groups: Vec<f64>,
+    marginal: Vec<f64>,
     /// `[segment][variant of the target]`, likewise.
     supported: Vec<Option<bool>>,
+    /// Of the chunk: segment and variant of the target, where the round has no numbers of its own.
+    places: Vec<Option<usize>>,
 }
 
 /// The most numbers that are kept of each kind.
@@ -34,17 +37,21 @@ impl<'a> Shared<'a> {
             probabilities: Rows::new(log, places),
             predictions: Rows::new(log, places),
             expected: room(places * FOLDS),
-            of_groups: room(places.saturating_mul(groups)),
+            marginal: room(places.saturating_mul(groups)),
             supported: if places <= LARGEST { vec![None; places] } else { Vec::new() },
+            places: Vec::new(),
         }
     }
 
-    /// The target's probability of what was sent in each round of a chunk.
+    /// The target's probability of what was sent in each round of a chunk, which is the next of all methods.
     pub(super) fn probabilities(&mut self, first: usize, chunk: &Chunk, probabilities: &mut Vec<f64>) {
         let (log, target) = (self.log, self.target);
+        self.places.clear();
         for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
             let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
-            let row = place(&occasion, target.variant(occasion.round))
+            let place = place(&occasion, target.variant(occasion.round));
+            self.places.push(place);
+            let row = place
                 .and_then(|place| self.probabilities.row(place, |arm| target.probability(&occasion, arm)));
             probabilities.push(match row {
                 Some(row) => row[arm.index()],
@@ -53,13 +60,12 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms, in this unit.
+    /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms.
     pub(super) fn predictions(
         &mut self,
         first: usize,
         chunk: &Chunk,
         model: &dyn RewardModel,
-        unit: f64,
         predicted: &mut Vec<f64>,
         expected: &mut Vec<f64>,
     ) {
@@ -69,33 +75,42 @@ impl<'a> Shared<'a> {
             let variant = model.variant(occasion.round).filter(|&variant| variant < FOLDS);
             let row = place(&occasion, variant)
                 .and_then(|place| self.predictions.row(place, |arm| model.reward(&occasion, arm)));
-            predicted.push(
-                match row {
-                    Some(row) => row[arm.index()],
-                    None => model.reward(&occasion, arm),
-                } / unit,
-            );
+            predicted.push(match row {
+                Some(row) => row[arm.index()],
+                None => model.reward(&occasion, arm),
+            });
             let sum = || {
                 let arms = occasion.eligible.iter().map(|arm| (arm, target.probability(&occasion, arm)));
                 // An arm that is never sent may have a prediction that is no number.
                 let sent = arms.filter(|&(_, probability)| probability > 0.0);
                 sent.map(|(arm, probability)| probability * model.reward(&occasion, arm)).sum()
             };
-            let place = place(&occasion, target.variant(occasion.round)).zip(variant);
-            let place = place.map(|(row, variant)| row * FOLDS + variant);
-            expected.push(kept(&mut self.expected, place, sum) / unit);
+            let place = self.places[offset].zip(variant).map(|(row, variant)| row * FOLDS + variant);
+            expected.push(kept(&mut self.expected, place, sum));
         }
     }
 
-    /// Σ π(a) over the eligible arms of a group.
-    pub(super) fn of_group(&mut self, occasion: &Occasion<'_>, groups: &ArmGroups, group: usize) -> f64 {
-        let target = self.target;
-        let sum = || {
-            let members = groups.members(group).iter().filter(|&&arm| occasion.eligible.contains(arm));
-            members.map(|&arm| target.probability(occasion, arm)).sum()
-        };
-        let place = place(occasion, target.variant(occasion.round)).map(|row| row * groups.len() + group);
-        kept(&mut self.of_groups, place, sum)
+    /// The weight of the group of what was sent: the same for all rounds of a segment that allow all arms.
+    pub(super) fn marginal(
+        &mut self,
+        first: usize,
+        chunk: &Chunk,
+        groups: &ArmGroups,
+        of: &Marginal,
+        marginal: &mut Vec<f64>,
+    ) {
+        let (log, target) = (self.log, self.target);
+        for (offset, round) in chunk.plain().enumerate() {
+            let occasion = Occasion::of(log, first + offset, &round);
+            let probability = |group| {
+                let members = groups.members(group).iter().filter(|&&arm| occasion.eligible.contains(arm));
+                members.map(|&arm| target.probability(&occasion, arm)).sum()
+            };
+            let place = self.places[offset].zip(groups.group(round.arm));
+            let place = place.map(|(row, group)| row * groups.len() + group);
+            let make = || of.weight(log, &round, groups, probability);
+            marginal.push(kept(&mut self.marginal, place, make));
+        }
     }
 
     /// Whether the log shows all that the target may send on an occasion of which it does not show all arms.

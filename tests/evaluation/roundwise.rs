@@ -142,7 +142,7 @@ fn what_is_unbiased_is_and_intervals_cover() {
     }
 }
 
-/// As above for 1,000 logs of 400 rounds and percentile intervals of 400 resamples.
+/// As above for 1,000 logs of 1,024 rounds and percentile intervals of 400 resamples.
 #[test]
 fn bootstrap_intervals_cover() {
     const LOGS: usize = 1000;
@@ -151,7 +151,8 @@ fn bootstrap_intervals_cover() {
     let asked = [Estimator::Ips, Estimator::Snips, Estimator::Dr, Estimator::Sndr];
     let mut covered = [0; 4];
     for seed in 0..LOGS {
-        let log = WORLD.log(1000, &mut rng);
+        // As many as the bootstrap draws from at a time.
+        let log = WORLD.log(1024, &mut rng);
         let model = PooledModel::fit(&log);
         let evaluator = Evaluator::default()
             .estimators(asked)

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use tactful::evaluation::{Answer, Estimate, Estimator};
+use tactful::evaluation::{Answer, Calibration, Estimate, Estimator, calibration};
 
 use crate::arguments::{Evaluate, Intervals};
 use crate::evaluate::Evaluated;
@@ -19,7 +19,25 @@ struct Document<'a> {
     max_weight: Option<f64>,
     outside_support: usize,
     warnings: Vec<String>,
+    calibration: Vec<Calibrated>,
     estimators: Entries<'a>,
+}
+
+/// A range of propensities, with what was to be sent by them and what was.
+#[derive(Serialize)]
+struct Calibrated {
+    range: (f64, f64),
+    sent: usize,
+    logged: f64,
+    realised: f64,
+    /// Null where it is beyond all bounds.
+    z: Option<f64>,
+}
+
+impl Calibrated {
+    fn of(Calibration { range, sent, logged, realised, z, .. }: Calibration) -> Self {
+        Self { range, sent, logged, realised, z: Some(z).filter(|z| z.is_finite()) }
+    }
 }
 
 /// By name, in the order of the report.
@@ -113,6 +131,7 @@ pub(crate) fn json(evaluated: &Evaluated) -> String {
         max_weight: finite(evaluation.largest_weight),
         outside_support: evaluation.outside_support,
         warnings: warnings(evaluated),
+        calibration: calibration(&evaluated.source.log).into_iter().map(Calibrated::of).collect(),
         estimators: Entries(evaluated),
     };
     match serde_json::to_string(&document) {

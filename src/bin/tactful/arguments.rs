@@ -65,6 +65,9 @@ pub(crate) struct Replay {
     /// The seed of the replay; the same seed gives the same output.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// The policies that learn, such as thompson,ucb1,epsilon-greedy(0.05).
+    #[arg(long, value_name = "NAME,…", default_value = "thompson,ucb1,epsilon-greedy")]
+    pub(crate) policies: String,
     /// The share of decisions that learning policies spread evenly over all arms.
     #[arg(long, value_name = "X", default_value_t = 0.01, value_parser = share)]
     pub(crate) exploration: f64,
@@ -102,11 +105,24 @@ pub(crate) struct Evaluate {
     /// Arms were not sent at random; propensities, if there are any, are an estimate.
     #[arg(long)]
     pub(crate) observational: bool,
-    /// The policy asked about: uniform, best-per-segment (chosen by other rows than those it is judged by), arm:NAME, or a
-    /// table by segment in a JSON file: {"rows": [{"segment": {COL: VALUE}, "arms": {NAME: PROBABILITY}}]}, of which
-    /// the first row that suits counts, and one without "segment" suits all.
+    /// The log is that of a policy that learnt meanwhile. Told of every log whose propensities drift.
+    #[arg(long)]
+    pub(crate) adaptive: bool,
+    /// The policy asked about: uniform, best-per-segment (chosen by other rows than those it is judged by), arm:NAME,
+    /// policy:NAME (such as policy:thompson, which has learnt from other rows than those it is judged by and learns no
+    /// more), the snapshot of a bandit in a JSON file, or a table by segment in one: {"rows": [{"segment": {COL: VALUE},
+    /// "arms": {NAME: PROBABILITY}}]}, of which the first row that suits counts, and one without "segment" suits all.
     #[arg(long, value_name = "TARGET", default_value = "uniform", conflicts_with = "target_columns")]
     pub(crate) target: String,
+    /// The policy of the bandit whose snapshot is the target.
+    #[arg(long, value_name = "NAME", default_value = "thompson")]
+    pub(crate) policy: String,
+    /// The share of decisions that policy:NAME or the bandit of a snapshot spreads evenly over all arms.
+    #[arg(long, value_name = "X", default_value_t = 0.01, value_parser = share)]
+    pub(crate) exploration: f64,
+    /// What either believes of every arm beforehand: a Beta distribution, by its two shapes.
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior)]
+    pub(crate) prior: Beta,
     /// The policy asked about, row by row: with pe_, column pe_A is its probability of arm A.
     #[arg(long, value_name = "PREFIX")]
     pub(crate) target_columns: Option<String>,
@@ -367,4 +383,18 @@ fn prior(text: &str) -> Result<Beta, String> {
     let shapes = text.split_once(',').ok_or_else(|| "not two numbers with a comma between".to_owned())?;
     let number = |text: &str| text.trim().parse().map_err(|_| format!("{text:?} is not a number"));
     Beta::new(number(shapes.0)?, number(shapes.1)?).map_err(|error| error.to_string())
+}
+
+/// The names in a list, whose brackets may hold commas.
+pub(crate) fn split(names: &str) -> Vec<String> {
+    let mut depth = 0_i32;
+    let parts = names.split(|character| {
+        depth += match character {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        character == ',' && depth <= 0
+    });
+    parts.map(|name| name.trim().to_owned()).collect()
 }

@@ -1,15 +1,15 @@
-//! What is compared: three policies that learn, uniform, and every arm held fixed.
+//! What is compared: policies that learn, uniform, and every arm held fixed.
 
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 use tactful::evaluation::{
     Estimate, Log, Rejection, ReplayError, replay_watched, self_normalised, self_normalised_arms_watched,
 };
-use tactful::policy::{EpsilonGreedy, Policy, Thompson, Ucb1, Uniform};
+use tactful::policy::{Policy, Uniform, named};
 use tactful::{Arm, Bandit};
 
 use crate::Failure;
-use crate::arguments::Replay;
+use crate::arguments::{Replay, split};
 use crate::progress::Progress;
 
 /// What each policy would have earned.
@@ -48,8 +48,8 @@ impl Valued {
 
 /// Replays and estimates all of them.
 pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure> {
-    let learners: [Box<dyn Policy>; 3] =
-        [Box::new(Thompson::default()), Box::new(Ucb1::default()), Box::new(EpsilonGreedy::default())];
+    let learners = split(&replay.policies).into_iter().map(|name| named(&name, log.rounds().len() as u64));
+    let learners: Vec<Box<dyn Policy>> = learners.collect::<Result<_, _>>().map_err(Failure::new)?;
     let mut policies = Vec::new();
     let learning = learners.len();
     for policy in learners {

@@ -102,6 +102,9 @@ fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
     if evaluate.observational {
         source.log = source.log.declare_observational();
     }
+    if evaluate.adaptive {
+        source.log = source.log.declare_adaptive();
+    }
     let Source { log, extras, .. } = &source;
     let wanted = target::wanted(evaluate, log, extras)?;
     let groups = groups(evaluate, &source).map_err(|error| failed(&error))?;

@@ -11,7 +11,7 @@ use tactful::simulation::{
 };
 use tactful::{ArmSpace, Cadence};
 
-use crate::arguments::{Format, Simulate};
+use crate::arguments::{Format, Simulate, split};
 use crate::counted;
 use crate::progress::Progress;
 use crate::table::align;
@@ -78,20 +78,6 @@ fn world(simulate: &Simulate) -> Result<Box<dyn World>, Failure> {
         }
         _ => Box::new(BernoulliArms::new(means()).map_err(Failure::new)?),
     })
-}
-
-/// The names in a list, whose brackets may hold commas.
-fn split(names: &str) -> Vec<String> {
-    let mut depth = 0_i32;
-    let parts = names.split(|character| {
-        depth += match character {
-            '(' => 1,
-            ')' => -1,
-            _ => 0,
-        };
-        character == ',' && depth <= 0
-    });
-    parts.map(|name| name.trim().to_owned()).collect()
 }
 
 fn experiment<'a>(

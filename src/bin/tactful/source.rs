@@ -159,6 +159,12 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
     }
     // A journal is JSON Lines that begin with a header; where that is damaged, it is one unless columns are named, which
     // it needs not. No CSV header begins with a brace.
+    #[cfg(feature = "parquet")]
+    if first.starts_with(b"PAR1") {
+        let columns = request.columns().map_err(|missing| Failure::new(format_args!("{name}: {missing}")))?;
+        let (log, extras) = Extras::of(columns.open_sheet(path).map_err(Failure::new)?);
+        return Ok(Source { log, left_out: LeftOut::default(), extras });
+    }
     let is_header = first.windows(HEADER.len()).any(|window| window == HEADER);
     let journal = first.starts_with(b"{") && (is_header || request.columns().is_err());
     let whole = Cursor::new(first).chain(unpacked);

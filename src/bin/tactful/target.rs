@@ -1,4 +1,4 @@
-//! The target that is asked about: by name, by columns, or by a table in a JSON file.
+//! The target that is asked about: by name, by columns, or by a JSON file, a snapshot or a table.
 //!
 //! A table says how likely each arm is, segment by segment:
 //!
@@ -14,13 +14,14 @@
 //! name are never sent. A row's probabilities sum to one.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use tactful::evaluation::{BestPerSegment, Log, TargetPolicy, TargetTable};
-use tactful::policy::{Fixed, Uniform};
-use tactful::{Arm, ArmId};
+use tactful::evaluation::{BestPerSegment, Frozen, Log, TargetPolicy, TargetTable};
+use tactful::policy::{Fixed, Uniform, named};
+use tactful::{Arm, ArmId, Bandit, Snapshot};
 
 use crate::Failure;
 use crate::arguments::Evaluate;
@@ -45,10 +46,17 @@ pub(crate) fn wanted(evaluate: &Evaluate, log: &Log, extras: &Extras) -> Result<
         let policy = Box::new(Fixed::new(find(log, name).map_err(Failure::new)?));
         return Ok(Wanted { policy, name: asked.to_owned() });
     }
+    if let Some(name) = asked.strip_prefix("policy:") {
+        let failed = |error: &dyn std::fmt::Display| Failure::new(format_args!("--target {asked}: {error}"));
+        let policy = named(name, log.rounds().len() as u64).map_err(|error| failed(&error))?;
+        let frozen = Frozen::trained(log, &*policy, evaluate.prior, evaluate.exploration);
+        let policy = Box::new(frozen.map_err(|error| failed(&error))?);
+        return Ok(Wanted { policy, name: format!("{name}, frozen, cross-fitted") });
+    }
     let (policy, name): (Box<dyn TargetPolicy>, _) = match asked {
         "uniform" => (Box::new(Uniform), "uniform"),
         BEST_PER_SEGMENT => (Box::new(BestPerSegment::fit(log)), "best-per-segment, cross-fitted"),
-        file => (Box::new(table(log, Path::new(file))?), file),
+        file => (from_file(evaluate, log, Path::new(file))?, file),
     };
     Ok(Wanted { policy, name: name.to_owned() })
 }
@@ -86,13 +94,47 @@ struct Row {
     arms: BTreeMap<String, f64>,
 }
 
-fn table(log: &Log, path: &Path) -> Result<TargetTable, Failure> {
+/// A table, or what a snapshot knows, which begins with other words.
+fn from_file(evaluate: &Evaluate, log: &Log, path: &Path) -> Result<Box<dyn TargetPolicy>, Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format_args!("--target {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| {
-        failed(&format_args!("{error} (a target is uniform, best-per-segment, arm:NAME, or a JSON file)"))
+        failed(&format_args!(
+            "{error} (a target is uniform, best-per-segment, arm:NAME, policy:NAME, or a JSON file)"
+        ))
     })?;
-    let table: Table = serde_json::from_str(&text).map_err(|error| failed(&error))?;
+    match text.contains(SNAPSHOT) {
+        true => {
+            saved(evaluate, log, &text).map(|target| Box::new(target) as _).map_err(|error| failed(&error))
+        }
+        false => table(log, &text, &failed).map(|target| Box::new(target) as _),
+    }
+}
+
+/// A word that snapshots have and tables do not.
+const SNAPSHOT: &str = "\"generations\"";
+
+/// What the bandit of a snapshot would send, in today's arms and segments, which are the log's.
+fn saved(evaluate: &Evaluate, log: &Log, text: &str) -> Result<Frozen, String> {
+    let snapshot: Snapshot = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let policy = named(&evaluate.policy, log.rounds().len() as u64).map_err(|error| error.to_string())?;
+    let mut bandit = Bandit::builder(log.arms().clone(), log.segments().clone())
+        .reward(log.reward_kind())
+        .boxed_policy(policy)
+        .exploration(evaluate.exploration)
+        .prior(evaluate.prior)
+        .incarnation(0)
+        .build()
+        .map_err(|error| error.to_string())?;
+    let restored = bandit.restore(&snapshot).map_err(|error| error.to_string())?;
+    if restored.arms.matched == 0 || restored.segments.matched == 0 {
+        return Err("no arm, or no segment, of the snapshot has the name of one of the log".to_owned());
+    }
+    Frozen::of(&bandit, log).map_err(|error| error.to_string())
+}
+
+fn table(log: &Log, text: &str, failed: &dyn Fn(&dyn Display) -> Failure) -> Result<TargetTable, Failure> {
+    let table: Table = serde_json::from_str(text).map_err(|error| failed(&error))?;
     let mut rows = Vec::with_capacity(table.rows.len());
     for (number, row) in table.rows.iter().enumerate() {
         let failed = |error: String| failed(&format_args!("row {}: {error}", number + 1));

@@ -53,6 +53,13 @@ pub enum CsvFault {
     LongRow,
     /// A line is no JSON object, or one of its values is none that a column can have.
     Json(serde_json::Error),
+    /// It is no Parquet file, or a damaged one.
+    #[cfg(feature = "parquet")]
+    Parquet(parquet::errors::ParquetError),
+    /// A Parquet file, which has to be opened by its path, and with the feature `parquet`.
+    Packed,
+    /// A column holds groups or maps.
+    Nested,
     /// The arm of the row is not among those of its list of eligible arms.
     NotEligible,
     /// A field is not UTF-8.
@@ -162,11 +169,12 @@ impl fmt::Display for CsvFault {
             Self::LongRow => {
                 write!(f, "the row is longer than {} bytes; is a quote not closed?", Columns::MAX_ROW)
             }
-            Self::Json(error) => {
-                // The line is told before; the parser counts it as its first.
-                let text = error.to_string().replace(" at line 1 column ", " at byte ");
-                write!(f, "{}", text.escape_debug())
-            }
+            // The line is told before; the parser counts it as its first. What it quotes it has escaped.
+            Self::Json(error) => f.write_str(&error.to_string().replace(" at line 1 column ", " at byte ")),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(error) => write!(f, "{}", error.to_string().escape_debug()),
+            Self::Packed => f.write_str("Parquet is read from a file, by a build with the feature `parquet`"),
+            Self::Nested => f.write_str("the column holds groups or maps, not texts or numbers"),
             Self::NotEligible => f.write_str("the arm of the row is not in its list of eligible arms"),
             Self::NotUtf8 => f.write_str("the text is not UTF-8"),
             Self::NotANumber { text } => write!(f, "{text:?} is not a number"),
@@ -197,6 +205,8 @@ impl Error for CsvError {
         match &*self.fault {
             CsvFault::Read(error) => Some(error),
             CsvFault::Json(error) => Some(error),
+            #[cfg(feature = "parquet")]
+            CsvFault::Parquet(error) => Some(error),
             CsvFault::Arms(error) => Some(error),
             CsvFault::Segments(error) => Some(error),
             CsvFault::Log(error) => Some(error),

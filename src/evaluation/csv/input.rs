@@ -27,10 +27,19 @@ pub(super) fn open<'a>(input: impl Read + 'a) -> Result<Rows<'a>, Fault> {
             break;
         }
     }
+    if first.starts_with(b"PAR") {
+        source.by_ref().take(1).read_to_end(&mut first).map_err(unreadable)?;
+    }
+    if first.starts_with(PARQUET) {
+        return Err(Fault::nowhere(CsvFault::Packed));
+    }
     let json = first.trim_ascii().starts_with(b"{");
     let source = Cursor::new(first).chain(source);
     if json { JsonRows::open(source).map(Rows::Json) } else { CsvRows::open(source).map(Rows::Csv) }
 }
+
+/// How a Parquet file begins.
+pub(super) const PARQUET: &[u8] = b"PAR1";
 
 /// The byte-order mark that some editors put before UTF-8.
 const MARK: &[u8] = "\u{feff}".as_bytes();

@@ -100,7 +100,8 @@ impl<'a> JsonRows<'a> {
     }
 
     fn parse(&self, row: Row<'_>) -> Result<(), Fault> {
-        let mut deserializer = serde_json::Deserializer::from_slice(&self.text);
+        // Without its end, which the parser would count as a line.
+        let mut deserializer = serde_json::Deserializer::from_slice(self.text.trim_ascii_end());
         let read = row.deserialize(&mut deserializer).and_then(|()| deserializer.end());
         read.map_err(|error| Fault::row(self.line, CsvFault::Json(error)))
     }

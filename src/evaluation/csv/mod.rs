@@ -6,6 +6,8 @@ mod input;
 mod json;
 mod levels;
 mod offers;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod places;
 mod recent;
 mod rows;
@@ -146,19 +148,34 @@ impl Columns {
         self
     }
 
-    /// Reads a file, gzip or not.
+    /// Reads a file: CSV, JSON Lines, gzip of either, and with the feature `parquet` Parquet.
     ///
     /// # Errors
     ///
     /// [`CsvError`], as for [`Columns::read`].
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Log, CsvError> {
+        self.open_sheet(path).map(|sheet| sheet.log)
+    }
+
+    /// Reads a file, as [`Columns::open`] does, and what else the columns say.
+    ///
+    /// # Errors
+    ///
+    /// [`CsvError`], as for [`Columns::read_sheet`].
+    pub fn open_sheet(&self, path: impl AsRef<Path>) -> Result<Sheet, CsvError> {
         let name = path.as_ref().display().to_string();
-        match File::open(&path) {
-            Ok(file) => self.read(file, &name),
-            Err(error) => {
-                Err(CsvError { file: name, line: None, column: None, fault: Box::new(CsvFault::Read(error)) })
+        let unreadable = |error| named(&name, Fault::nowhere(CsvFault::Read(error)));
+        #[cfg(feature = "parquet")]
+        {
+            let file = File::open(&path).map_err(unreadable)?;
+            let mut first = Vec::new();
+            (&file).take(input::PARQUET.len() as u64).read_to_end(&mut first).map_err(unreadable)?;
+            if first == input::PARQUET {
+                let rows = parquet::ParquetRows::open(file).map(rows::Rows::Parquet);
+                return rows.and_then(|rows| sheet::parse(self, rows)).map_err(|fault| named(&name, fault));
             }
         }
+        self.read_sheet(File::open(&path).map_err(unreadable)?, &name)
     }
 
     /// Reads CSV or JSON Lines, or gzip of either (also of several members), of this name, in one pass.
@@ -187,12 +204,11 @@ impl Columns {
     ///
     /// [`CsvError`] with the line and the column of the first fault.
     pub fn read_sheet(&self, input: impl Read, name: &str) -> Result<Sheet, CsvError> {
-        let named = |Fault { line, column, fault }| CsvError {
-            file: name.to_owned(),
-            line,
-            column,
-            fault: Box::new(fault),
-        };
-        input::open(input).and_then(|rows| sheet::parse(self, rows)).map_err(named)
+        input::open(input).and_then(|rows| sheet::parse(self, rows)).map_err(|fault| named(name, fault))
     }
+}
+
+/// A fault of a file of this name.
+fn named(file: &str, Fault { line, column, fault }: Fault) -> CsvError {
+    CsvError { file: file.to_owned(), line, column, fault: Box::new(fault) }
 }

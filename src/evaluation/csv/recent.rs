@@ -17,17 +17,20 @@ struct Slot<T> {
 const LONGEST: usize = 23;
 
 /// A power of two, few enough to stay in a near cache.
-const SLOTS: usize = 512;
+const SLOTS: usize = 256;
 
 impl<T: Copy> Recent<T> {
     pub(super) fn new() -> Self {
-        Self { slots: vec![None; SLOTS] }
+        Self { slots: Vec::new() }
     }
 
     /// What the field means: as it was read lately, or as it is read now.
     pub(super) fn get<E>(&mut self, field: &[u8], read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         if field.len() > LONGEST {
             return read();
+        }
+        if self.slots.is_empty() {
+            self.slots = vec![None; SLOTS];
         }
         let slot = &mut self.slots[place(field)];
         if let Some(slot) = slot.as_ref().filter(|slot| slot.bytes[..usize::from(slot.length)] == *field) {

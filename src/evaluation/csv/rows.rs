@@ -3,11 +3,15 @@
 use super::error::Fault;
 use super::input::CsvRows;
 use super::json::JsonRows;
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetRows;
 
 /// The rows of a file, one at a time.
 pub(super) enum Rows<'a> {
     Csv(CsvRows<'a>),
     Json(JsonRows<'a>),
+    #[cfg(feature = "parquet")]
+    Parquet(ParquetRows),
 }
 
 impl Rows<'_> {
@@ -16,6 +20,8 @@ impl Rows<'_> {
         match self {
             Self::Csv(rows) => rows.header(),
             Self::Json(rows) => Ok(rows.header()),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => Ok(rows.header()),
         }
     }
 
@@ -24,6 +30,8 @@ impl Rows<'_> {
         match self {
             Self::Csv(rows) => rows.advance(),
             Self::Json(rows) => rows.advance(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.advance(),
         }
     }
 
@@ -32,6 +40,8 @@ impl Rows<'_> {
         match self {
             Self::Csv(rows) => rows.line(),
             Self::Json(rows) => rows.line(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.line(),
         }
     }
 
@@ -40,6 +50,8 @@ impl Rows<'_> {
         match self {
             Self::Csv(rows) => rows.field(position),
             Self::Json(rows) => rows.field(position),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(rows) => rows.field(position),
         }
     }
 }
