@@ -216,18 +216,23 @@ const KNOWN: &[Known] = &[
             policy.law(options.law())?
         }
     ),
-    known!("pooled-thompson", "(trust-structure,insurance=share,draws=number,seed=number)", |options, _| {
-        let policy = match options.word("trust-structure") {
-            true => PooledThompson::trust_structure(),
-            false => PooledThompson::default(),
-        };
-        let policy = options.named("draws").map_or(policy, |draws| policy.draws(draws));
-        let policy = options.named("seed").map_or(policy, |seed| policy.seed(seed));
-        match options.named("insurance") {
-            Some(insurance) => policy.insurance(insurance)?,
-            None => policy,
+    known!(
+        "pooled-thompson",
+        "(trust-structure,without-pairs,insurance=share,draws=number,seed=number)",
+        |options, _| {
+            let policy = match options.word("trust-structure") {
+                true => PooledThompson::trust_structure(),
+                false => PooledThompson::default(),
+            };
+            let policy = if options.word("without-pairs") { policy.without_pairs() } else { policy };
+            let policy = options.named("draws").map_or(policy, |draws| policy.draws(draws));
+            let policy = options.named("seed").map_or(policy, |seed| policy.seed(seed));
+            match options.named("insurance") {
+                Some(insurance) => policy.insurance(insurance)?,
+                None => policy,
+            }
         }
-    }),
+    ),
     known!("top-two-thompson", "(beta)", |options, _| match options.number() {
         Some(beta) => TopTwoThompson::new(beta)?,
         None => TopTwoThompson::default(),
@@ -356,7 +361,7 @@ mod tests {
             "sharpened-thompson(2,zero-inflated=1)",
             "top-two-thompson(0.25)",
             "pooled-thompson(insurance=0.02,draws=64)",
-            "pooled-thompson(trust-structure,seed=7)",
+            "pooled-thompson(trust-structure,without-pairs,seed=7)",
             "exp3-ix(plain)",
             "tsallis-inf(plain)",
             "maximin(0.2)",

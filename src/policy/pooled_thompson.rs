@@ -39,6 +39,7 @@ use super::{Observes, ParameterError, Policy, Portfolio, Probabilities, View};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PooledThompson {
     trusting: bool,
+    pairs: bool,
     insurance: f64,
     draws: Option<u32>,
     seed: u64,
@@ -47,8 +48,9 @@ pub struct PooledThompson {
 /// The share of the plan for arms that have nothing in common.
 const INSURANCE: f64 = 0.05;
 
-/// Draws, and for more arms than are insured.
+/// Draws, and those for more arms than are insured.
 const DRAWS: u32 = 256;
+const DRAWS_OF_MANY: u32 = 64;
 
 /// The most arms whose plan is sharpened and insured. Among more, all draws differ, so that there is nothing to square; and a
 /// plan for arms with nothing in common is uniform anyway, so that the exploration share takes its place.
@@ -66,7 +68,7 @@ impl PooledThompson {
     /// It learns faster where that is so, and where it is not, an arm that is much better than its levels say is missed for good.
     #[must_use]
     pub fn trust_structure() -> Self {
-        Self { trusting: true, insurance: 0.0, draws: None, seed: 0 }
+        Self { trusting: true, pairs: true, insurance: 0.0, draws: None, seed: 0 }
     }
 
     /// With another share of insurance than 0.05, in [0, 1].
@@ -76,6 +78,12 @@ impl PooledThompson {
     /// [`ParameterError`] for any other number.
     pub fn insurance(self, insurance: f64) -> Result<Self, ParameterError> {
         Ok(Self { insurance: share("insurance", insurance)?, ..self })
+    }
+
+    /// Without effects of pairs: what two levels do together is left to what an arm has of its own. Quicker among very many arms.
+    #[must_use]
+    pub fn without_pairs(self) -> Self {
+        Self { pairs: false, ..self }
     }
 
     /// With another number of draws; at least 2, and even.
@@ -91,7 +99,8 @@ impl PooledThompson {
     }
 
     fn prior(&self) -> ScalePrior {
-        if self.trusting { ScalePrior::structured() } else { ScalePrior::default() }
+        let prior = if self.trusting { ScalePrior::structured() } else { ScalePrior::default() };
+        if self.pairs { prior } else { prior.without_pairs() }
     }
 
     /// How often each eligible arm is the best, by what is known of all that have levels in common; none if nothing is known.
@@ -102,18 +111,17 @@ impl PooledThompson {
             cells.add(space, segment, &portfolio.tried(segment));
         }
         let eligible = (view.segment(), view.arms());
-        let draws = self.draws.unwrap_or(DRAWS) as usize;
-        if cells.is_empty() {
-            return None;
-        }
-        effects::best(cells, &self.prior(), space, eligible, draws, self.seed)
+        let usual = if view.len() > INSURED_ARMS { DRAWS_OF_MANY } else { DRAWS };
+        let draws = self.draws.unwrap_or(usual) as usize;
+        let prior = self.prior();
+        (!cells.is_empty()).then(|| effects::best(cells, &prior, space, eligible, draws, self.seed))
     }
 }
 
 impl Default for PooledThompson {
     /// With insurance.
     fn default() -> Self {
-        Self { trusting: false, insurance: INSURANCE, draws: None, seed: 0 }
+        Self { trusting: false, pairs: true, insurance: INSURANCE, draws: None, seed: 0 }
     }
 }
 
@@ -123,6 +131,9 @@ impl Policy for PooledThompson {
         let mut options = Vec::new();
         if self.trusting {
             options.push("trust-structure".to_owned());
+        }
+        if !self.pairs {
+            options.push("without-pairs".to_owned());
         }
         if self.insurance.to_bits() != base.insurance.to_bits() {
             options.push(format!("insurance={}", self.insurance));

@@ -46,6 +46,8 @@ impl Factors {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Cells {
     factors: Factors,
+    /// Segment and arm of each cell.
+    places: Vec<(SegmentId, ArmId)>,
     /// Levels of each cell, one for each factor, cell after cell.
     levels: Vec<u32>,
     /// Trials and earnings of each cell.
@@ -56,7 +58,7 @@ impl Cells {
     /// No results yet.
     #[must_use]
     pub fn new(factors: Factors) -> Self {
-        Self { factors, levels: Vec::new(), results: Vec::new() }
+        Self { factors, places: Vec::new(), levels: Vec::new(), results: Vec::new() }
     }
 
     /// Adds what was tried in a segment. Numbers that are none are left out.
@@ -100,6 +102,7 @@ impl Cells {
     }
 
     fn place(&mut self, space: &ArmSpace, segment: SegmentId, arm: ArmId) {
+        self.places.push((segment, arm));
         let before = self.levels.len();
         self.levels.extend(space.arm(arm).level_indices().map(|level| level as u32));
         if self.factors.segmented {
@@ -129,6 +132,11 @@ impl Cells {
     pub(super) fn levels(&self, cell: usize) -> &[u32] {
         let factors = self.factors.sizes.len();
         &self.levels[cell * factors..][..factors]
+    }
+
+    /// Segment and arm of each cell.
+    pub(super) fn places_of(&self) -> &[(SegmentId, ArmId)] {
+        &self.places
     }
 
     /// (trials, earned) of each cell.

@@ -81,6 +81,12 @@ impl ScalePrior {
         Self { main, pair: small(pair), residual: small(residual) }
     }
 
+    /// The same without effects of pairs.
+    #[must_use]
+    pub fn without_pairs(self) -> Self {
+        Self { pair: Expected { deviation: 0.0, ..self.pair }, ..self }
+    }
+
     /// The scales that are expected.
     pub(super) fn scales(&self, factors: &Factors) -> Scales {
         // One factor alone: its levels are the arms, so that neither pairs nor arms have anything left for them.
