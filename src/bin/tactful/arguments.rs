@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Tell what a policy that does not learn would have earned, by many estimators.
     Evaluate(Evaluate),
+    /// Tell what each level of each dimension adds, with intervals, and which pairs do more than that.
+    Effects(Effects),
     /// Let policies learn in a simulated world and compare what they regret.
     Simulate(Simulate),
     /// Tell what works, what fails and who paid when, by a journal or a snapshot.
@@ -183,6 +185,25 @@ pub(crate) enum Intervals {
     Normal,
     Bootstrap,
     Bernstein,
+}
+
+/// The flags of `tactful effects`.
+#[derive(Debug, Args)]
+pub(crate) struct Effects {
+    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
+    pub(crate) file: PathBuf,
+    /// The columns that make up what was sent, or dimensions of a journal's arms; without, all of a journal's.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    pub(crate) dimensions: Vec<String>,
+    /// The columns that tell segments apart; without any, there is one segment.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    pub(crate) segment: Vec<String>,
+    /// The column with what came of it: a number, or yes and no.
+    #[arg(long, value_name = "COL")]
+    pub(crate) reward: Option<String>,
+    /// What to print: a table for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
 }
 
 /// The flags of `tactful simulate`.

@@ -9,6 +9,7 @@ mod compare;
 mod comparison;
 mod counted;
 mod directory;
+mod effects;
 mod evaluate;
 mod evaluate_page;
 mod insight;
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
         Ok(Arguments { command }) => match command {
             Command::Replay(replay) => run(&replay),
             Command::Evaluate(evaluate) => evaluate::run(&evaluate),
+            Command::Effects(effects) => effects::run(&effects),
             Command::Simulate(simulate) => simulate::run(&simulate),
             Command::Report(report) => insight::run(&report),
             Command::Compare(compare) => compare::run(&compare),
