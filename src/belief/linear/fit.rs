@@ -91,9 +91,11 @@ impl Fit {
                 }
                 Some(block) => {
                     let (means, squares) = block.at(point);
-                    for lane in 0..LANES {
+                    // All eight roots at once, whoever is eligible.
+                    let values: [f64; LANES] = std::array::from_fn(|lane| value(means[lane], squares[lane]));
+                    for (lane, value) in values.into_iter().enumerate() {
                         if members >> lane & 1 == 1 {
-                            consider(first + lane, value(means[lane], squares[lane]));
+                            consider(first + lane, value);
                         }
                     }
                 }
