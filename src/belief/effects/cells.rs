@@ -96,6 +96,7 @@ impl Cells {
         let count = self.factors.sizes.len();
         Self {
             factors: self.factors.clone(),
+            places: order.iter().map(|&cell| self.places[cell]).collect(),
             levels: order.iter().flat_map(|cell| &self.levels[cell * count..][..count]).copied().collect(),
             results: order.iter().map(|&cell| self.results[cell]).collect(),
         }

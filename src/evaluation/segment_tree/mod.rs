@@ -176,7 +176,7 @@ impl SegmentTree {
         self.walk(&self.root, &mut Vec::new(), &mut |node, name| {
             if node.split.is_none() {
                 let Node { best, value, rounds, .. } = *node;
-                groups.push(Group { name, best, value: value, rounds });
+                groups.push(Group { name, best, value, rounds });
             }
         });
         groups
