@@ -92,6 +92,7 @@ impl Contextual {
 
     /// Adds the features of a decision.
     #[inline]
+    #[cfg(feature = "journal")]
     pub(super) fn issue(&self, segment: SegmentId, arm: ArmId, features: &Quantised) {
         if self.features.made(features) {
             self.cells.issue(segment, arm, features);

@@ -106,6 +106,7 @@ impl Log {
     }
 
     /// A log of columns whose rounds were checked where line and column of the file are known; the first set is all arms.
+    #[cfg(feature = "csv")]
     pub(super) fn from_columns(
         arms: ArmSpace,
         segments: Segments,
