@@ -3,8 +3,8 @@
 use allocation_counter::measure;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use tactful::policy::{Policy, Thompson, Ucb1};
-use tactful::{ArmSpace, Bandit, Refresh, Reward, RewardKind, SegmentId, Segments};
+use tactful::policy::{LinUcb, Policy, Thompson, Ucb1};
+use tactful::{ArmSpace, Bandit, Features, Refresh, Reward, RewardKind, SegmentId, Segments};
 
 #[test]
 fn neither_selecting_nor_rewarding_allocates_between_pages() {
@@ -55,6 +55,31 @@ fn neither_selecting_nor_rewarding_allocates_between_pages() {
         // The instrument bites: a plan that is computed takes memory.
         assert!(measure(|| assert!(bandit.refresh() > 0)).count_total > 0);
     }
+}
+
+#[test]
+fn selecting_with_features_allocates_nothing() {
+    let arms = ArmSpace::builder().dimension("arm", (0..30).map(|arm| arm.to_string())).build().unwrap();
+    let features = Features::builder().feature("x", 0.0..=1.0).feature("y", 0.0..=1.0).build().unwrap();
+    let bandit = Bandit::builder(arms, Segments::single()).features(features).policy(LinUcb::default());
+    let bandit = bandit.refresh(Refresh::Manual).incarnation(1).build().unwrap();
+    let sets = [bandit.arms().all(), bandit.arms().eligible(|arm| arm.id().index() % 3 > 0)];
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+    let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(2));
+    let mut round = |bandit: &Bandit, request: usize| {
+        let (set, x) = (&sets[request % 2], [rng.random(), rng.random()]);
+        let decision = selector.select_with(SegmentId::new(0), set, &x).unwrap();
+        bandit.reward(&decision, Reward::from(request % 5 == 0)).unwrap();
+        std::hint::black_box(decision.token());
+    };
+    // All arms alike at first, then those that were not drawn; a plan for several leaders takes memory.
+    for request in 0..3_000 {
+        round(&bandit, request);
+        bandit.refresh();
+    }
+    let counted = measure(|| (0..2_000).for_each(|request| round(&bandit, request)));
+    assert_eq!(counted.count_total, 0, "{counted:?}");
+    assert!(measure(|| assert!(bandit.refresh() > 0)).count_total > 0);
 }
 
 #[test]

@@ -39,6 +39,8 @@
 //!   rare: they collapse without a baseline that knows the base rate, and UCB1 is no better there.
 //! - *More segments than each can learn for itself*, or one with many arms: [`PooledSegments`] around Thompson, or around
 //!   sharpened Thompson.
+//! - *Requests have features* ([`Bandit::select_with`](crate::Bandit::select_with)): [`Thompson`], or [`LinUcb`] where a request
+//!   must be answered in a microsecond.
 //! - *An experiment that is to end*: [`TopTwoThompson`], which says when it is [decided](TopTwoThompson::decided). It goes on
 //!   testing after that, so regret is not its measure (11,523 after a million).
 //! - *A template in use must not be risked*: [`Conservative`]; *every arm is to be seen first*: [`BurnIn`].

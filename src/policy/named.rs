@@ -339,6 +339,7 @@ mod tests {
     fn names_are_read_back() {
         let texts = [
             "ucb1(0.5)",
+            "lin-ucb(0.5)",
             "ucb-v(1,3)",
             "moss(500,2)",
             "moss-anytime",

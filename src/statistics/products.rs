@@ -31,6 +31,9 @@ pub(crate) struct Products {
 /// One, in units.
 pub(crate) const UNITS: f64 = (1_u64 << 30) as f64;
 
+/// No sum is more.
+const MOST: u64 = super::ArmStatistics::MAX_COUNT << 30;
+
 /// Entries of the lower triangle of a square of so many rows.
 pub(crate) const fn triangle(dimensions: usize) -> usize {
     dimensions * (dimensions + 1) / 2
@@ -45,12 +48,11 @@ impl Products {
 
     /// Whether an arm with so few decisions that a cell can count them may have these sums.
     pub(crate) fn is_possible(&self, dimensions: usize) -> bool {
-        let most = super::ArmStatistics::MAX_COUNT;
         let all = self.rewards.iter().chain(&self.products).chain([&self.squares]);
         self.rewards.len() == dimensions
             && self.products.len() == triangle(dimensions)
-            && self.returned <= most
-            && all.into_iter().all(|&sum| sum <= most << 30)
+            && self.returned <= super::ArmStatistics::MAX_COUNT
+            && all.into_iter().all(|&sum| sum <= MOST)
     }
 }
 
@@ -99,7 +101,7 @@ impl ProductCells {
         });
     }
 
-    /// Takes the features of a decision back.
+    /// Takes the features of a decision back that were added before.
     pub(crate) fn withdraw(&self, segment: SegmentId, arm: ArmId, features: &Quantised) {
         let words = &self.touch(segment, arm)[BEFORE + self.dimensions..];
         each_product(features, |place, product| {
@@ -130,12 +132,13 @@ impl ProductCells {
 
     fn read_words(&self, words: &[AtomicU64]) -> Products {
         // Acquire: see `reward`.
-        let returned = words[0].load(Ordering::Acquire);
-        let read = |words: &[AtomicU64]| words.iter().map(|word| word.load(Ordering::Relaxed)).collect();
+        let returned = words[0].load(Ordering::Acquire).min(super::ArmStatistics::MAX_COUNT);
+        let read =
+            |words: &[AtomicU64]| words.iter().map(|word| sane(word.load(Ordering::Relaxed))).collect();
         let (rewards, products) = words[BEFORE..].split_at(self.dimensions);
         Products {
             returned,
-            squares: words[1].load(Ordering::Relaxed),
+            squares: sane(words[1].load(Ordering::Relaxed)),
             rewards: read(rewards),
             products: read(products),
         }
@@ -163,6 +166,12 @@ impl ProductCells {
     }
 }
 
+/// A sum that can be. Tokens forged under the public key may take back what was never added: what is read stays possible, and can
+/// be restored.
+fn sane(sum: u64) -> u64 {
+    if sum <= MOST { sum } else { 0 }
+}
+
 /// The constant and the features.
 fn with_constant(features: &Quantised) -> impl Iterator<Item = u16> + Clone {
     std::iter::once(ONE).chain(features.values().iter().copied())
@@ -184,5 +193,40 @@ fn each_product(features: &Quantised, mut add: impl FnMut(usize, u64)) {
             }
             place += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::features::Features;
+    use crate::reward::{Reward, RewardKind};
+
+    #[test]
+    fn sums_are_those_of_the_products_and_stay_possible() {
+        let features = Features::builder().feature("x", 0.0..=1.0).build().expect("a range");
+        let of = |x: f64| features.quantise(&[x]).expect("in range");
+        let cells = ProductCells::new(1, 9, 2);
+        let (segment, arm) = (SegmentId::new(0), ArmId::new(8));
+        let unit = |x: f64| (x * UNITS) as u64;
+        cells.issue(segment, arm, &of(0.5));
+        cells.issue(segment, arm, &of(0.25));
+        let kind = RewardKind::Real { minimum: 0.0, maximum: 2.0 };
+        let half = kind.quantity(Reward::new(1.0)).expect("in range");
+        cells.reward(segment, arm, &of(0.25), half);
+        let found = Products {
+            returned: 1,
+            squares: unit(0.25),
+            rewards: vec![unit(0.5), unit(0.125)],
+            products: vec![unit(2.0), unit(0.75), unit(0.3125)],
+        };
+        assert_eq!(cells.of(segment), [(arm, found.clone())]);
+        // Taken back with features that were never added, by a forged token.
+        (0..3).for_each(|_| cells.withdraw(segment, arm, &of(1.0)));
+        let [(_, left)] = &cells.of(segment)[..] else { panic!("one arm") };
+        assert!(left.is_possible(2) && left.products == [0, 0, 0], "{left:?}");
+        // The bits are still those of a sum: it comes right again.
+        (0..3).for_each(|_| cells.issue(segment, arm, &of(1.0)));
+        assert_eq!(cells.of(segment), [(arm, found)]);
     }
 }

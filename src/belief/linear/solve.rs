@@ -28,8 +28,7 @@ pub(super) struct Told {
 impl Told {
     /// `selections` says whether decisions count as soon as they are made.
     pub(super) fn new(sums: &Products, selections: bool) -> Self {
-        // Through signed numbers: what was never added may have been taken back, by a forged token.
-        let number = |&sum: &u64| (sum as i64) as f64 / UNITS;
+        let number = |&sum: &u64| sum as f64 / UNITS;
         let all: Vec<f64> = sums.products.iter().map(number).collect();
         let returned = sums.returned as f64;
         // The first product is that of the constant: the number of decisions.
