@@ -47,6 +47,8 @@ fn nothing_lost_a_snapshot_brings_the_sums_and_the_fits_back() {
     after.linear_beliefs(EVERYONE, &after.arms().all(), &[1.0, 1.0]).unwrap();
     after.restore(&stored(&before)).unwrap();
     assert_eq!(context(&after), context(&before));
+    let told = after.linear_beliefs(EVERYONE, &after.arms().all(), &[1.0, 1.0]).unwrap();
+    assert!(told.iter().all(|belief| belief.width() < 0.5), "{told:?}");
     before.reward(&made[4], Reward::SUCCESS).unwrap();
     after.reward(&after.parse(made[4].token()).unwrap(), Reward::SUCCESS).unwrap();
     assert_eq!(context(&after), context(&before));
