@@ -25,7 +25,28 @@ use super::{Observes, ParameterError, Policy, Portfolio, Probabilities, View};
 /// (2017), *An Efficient Bandit Algorithm for Realtime Multivariate Optimization* (levels and pairs, and Thompson sampling
 /// on them). No regret bound is known.
 ///
+/// Payments lost to not knowing the best arm (rates about 3 to 11 %, plans at a growth of 1 %, no exploration share, fresh seeds;
+/// mean ± standard error, and the run in twenty that lost more):
+///
+/// | 48 arms = 4 × 3 × 4 | sends | pooled | trusting | [`Thompson`](super::Thompson) |
+/// | --- | --- | --- | --- | --- |
+/// | logits are sums of effects of levels, 100 runs | 10,000 | 151 ± 6 (278) | 120 ± 5 (207) | 381 ± 3 (429) |
+/// | a fifth of their variance is of pairs, a twentieth of arms, 60 runs | 30,000 | 279 ± 13 (485) | – | 628 ± 10 (770) |
+/// | sums, and one arm 0.5 above the best of the others, 40 runs | 100,000 | 579 ± 69 (1,736) | 1,887 ± 388 (6,795) | 694 ± 11 (790) |
+///
+/// 30,000 arms = 25 × 6 × 5 × 40 (80, 18 and 2 % of the variance of logits are of levels, pairs and arms; rates about 3 %, growth 5 %,
+/// exploration share 1 %; 20 fresh worlds) earned 0.59 ± 0.03, 0.83 ± 0.02 and 0.946 ± 0.008 of the best arm's rate in
+/// the first 10⁴, 10⁵ and 10⁶ sends; arms drawn at random earn 0.23. In one world in twenty the wrong arms were held to, and
+/// 0.83 was earned after 10⁶. A plan took 0.7 ms at 48 arms, and 13, 19 and 33 ms at 30,000 after about 10⁴, 10⁵ and 3 × 10⁵ sends. Where
+/// levels say nothing at all, 5 such worlds earned 0.60 ± 0.05 in the first 10⁶. So many arms take 64 draws, and [tempering](crate::belief::effects::best) takes the place of
+/// sharpening.
+///
 /// **When**: arms made of dimensions, tens of them or more, and rare rewards.
+///
+/// **When not**: the best arm has nothing to do with its levels. That is where pooling hurts: of the 40 runs above with such an
+/// arm, the one in twenty that found it late lost 1,736, more than twice what Thompson sampling lost in any, though the
+/// mean is less; and who trusts the structure often did not find it in 100,000 sends. With a single dimension there is
+/// nothing to pool but the rate that arms have in common.
 ///
 /// Rewards are taken for 0 or 1, those in a range with the caution of [`Thompson`](super::Thompson). The bandit's prior
 /// has no say: what is expected of the effects takes its place.

@@ -145,6 +145,11 @@ impl Cells {
         &self.results
     }
 
+    /// All trials.
+    pub(super) fn trials(&self) -> f64 {
+        self.results.iter().map(|&(trials, _)| trials).sum()
+    }
+
     /// The logit that effects are counted from: that of all results together, drawn towards 1 in 20.
     pub(super) fn base(&self) -> f64 {
         let (trials, earned) =

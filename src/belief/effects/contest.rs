@@ -21,6 +21,12 @@ const HOPELESS: f64 = 5.0;
 /// Of the draws, one in so many is never tempered; a quarter of all is drawn for these and to see how open the contest is.
 const PLAIN: f64 = 1.0 / 8.0;
 
+/// How many deviations, about, the best of all arms may lie above the mode in a tempered draw.
+const TEMPER: f64 = 0.8;
+
+/// Trials of each arm after which draws are tempered by no more than half.
+const PATIENCE: f64 = 10.0;
+
 /// An arm that has something of its own.
 #[derive(Clone, Copy, Debug)]
 struct Own {
@@ -45,15 +51,16 @@ struct Contest<'a> {
 /// How often each of the arms, which ascend, is the best in a segment: (position, share), ascending.
 ///
 /// The maximum of m equal Gaussians lies √(2 ln m) deviations above their mean, so that of very many arms each draw finds another
-/// one best, and Thompson sampling tries all before it uses what it knows. So where `temper` is positive, deviations from the
-/// mode are multiplied by min(1, temper / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws that
-/// are not: a contest that is decided is left alone.
+/// one best, and Thompson sampling tries all before it uses what it knows. So where draws are `tempered`, deviations from the
+/// mode are multiplied by α = min(1, 0.8 / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws
+/// that are not: a contest that is decided is left alone. What that saves early is lost by holding to the second best late; so α is
+/// at least n / (n + 10 K), for n trials of K arms.
 pub(super) fn best(
     mode: &Collapsed,
     rows: &Rows,
     (segment, arms): (SegmentId, &[ArmId]),
     draws: usize,
-    temper: f64,
+    tempered: bool,
     seed: u64,
 ) -> Vec<(u32, f64)> {
     let table = mode.tables.others.iter().position(|table| table.kind == Kind::Arm);
@@ -76,7 +83,7 @@ pub(super) fn best(
     (0..BURNT).for_each(|_| sweeps.sweep(&mut rng));
     let mut contest = Contest { mode, rows, own, arms: table, sums: Vec::new() };
     let mut wins: Vec<(u32, f64)> = Vec::with_capacity(draws);
-    let pilots = if temper > 0.0 { draws.div_ceil(4) } else { draws };
+    let pilots = if tempered { draws.div_ceil(4) } else { draws };
     let each = if pilots < draws { PLAIN } else { 1.0 } / pilots as f64;
     for _ in 0..pilots {
         sweeps.sweep(&mut rng);
@@ -86,13 +93,19 @@ pub(super) fn best(
     let mass: f64 = wins_so_far.iter().map(|win| win.1).sum();
     let entropy: f64 =
         wins_so_far.iter().map(|win| win.1 / mass).map(|share| -share * libm::log(share)).sum();
-    let part = if entropy > 0.0 { (temper / (2.0 * entropy).sqrt()).min(1.0) } else { 1.0 };
+    let part = part(entropy, mode.cells.trials(), arms.len());
     let each = (1.0 - PLAIN) / (draws - pilots).max(1) as f64;
     for _ in pilots..draws {
         sweeps.sweep(&mut rng);
         wins.push((contest.winner(&sweeps, part, &mut rng), each));
     }
     gathered(wins)
+}
+
+/// What deviations are multiplied by, at this entropy of a contest of so many arms after so many trials.
+fn part(entropy: f64, trials: f64, arms: usize) -> f64 {
+    let late = trials / (trials + PATIENCE * arms as f64);
+    if entropy > 0.0 { (TEMPER / (2.0 * entropy).sqrt()).max(late).min(1.0) } else { 1.0 }
 }
 
 /// Shares by position, ascending.

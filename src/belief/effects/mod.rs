@@ -10,6 +10,21 @@
 //! together by as much as they have levels in common. A. Gelman, J. Hill (2007), *Data Analysis Using Regression and
 //! Multilevel/Hierarchical Models*.
 //!
+//! # Two forms
+//!
+//! Up to 200 cells, tried or asked for, go by their covariance matrix: Laplace's approximation
+//! at the mode, variances by steps to their most probable values, independent draws. It is the same as a Newton fit of all
+//! effects written out, to 10⁻⁸. More go by the effects: what cells have of their own is integrated out, the intercept and all
+//! levels are solved for together and tables of pairs one after the other, and draws are a chain of such blocks from the
+//! mode. Only cells that were tried cost anything there; the logits of all arms are summed row by row, one addition each,
+//! and an arm that was never tried has nothing of its own.
+//!
+//! # What levels add
+//!
+//! [`LevelEffects`] is the result for people: what each template, channel, tone and time adds, with intervals, and the pairs that
+//! do more than that. In simulated worlds of the model's kind its intervals hold about as many effects as they say (a test keeps it
+//! between 92 and 98 %).
+//!
 //! Nothing is learnt but the counters of each arm. Everything here is a pure function of them and a seed: the mode is found from
 //! the same start at each refresh, to convergence, and no chain is kept.
 
@@ -44,14 +59,15 @@ use rows::Rows;
 /// The most cells, tried or asked for, whose logits are drawn from one covariance matrix.
 const KERNEL_CELLS: usize = 200;
 
-/// Above so many arms, draws are tempered by [`TEMPER`].
+/// Above so many arms, draws are tempered.
 const OPEN_ARMS: usize = 1_024;
-
-/// How many deviations, about, the best of all arms may lie above the mode in a draw.
-const TEMPER: f64 = 1.5;
 
 /// How often each of these arms, which ascend, is the best in a segment, in so many draws of all of them together from the belief
 /// after these results: (position, share), ascending by position, shares of 1 together.
+///
+/// Of more than 1,024 arms, seven draws of eight are tempered: their deviations from the mode are multiplied by
+/// min(1, max(0.8 / √(2 H), n / (n + 10 K))), for the entropy H of the frequencies in draws that are not, and n trials of K arms.
+/// Else each draw finds another arm best, and all are tried before what is known is used.
 #[must_use]
 pub fn best(
     cells: Cells,
@@ -69,6 +85,6 @@ pub fn best(
         return draws::best(&means, &covariance, draws, seed);
     }
     let rows = Rows::of(cells.factors(), space, segment.index(), arms);
-    let temper = if arms.len() > OPEN_ARMS { TEMPER } else { 0.0 };
-    contest::best(&Collapsed::new(cells, prior), &rows, (segment, arms), draws, temper, seed)
+    let tempered = arms.len() > OPEN_ARMS;
+    contest::best(&Collapsed::new(cells, prior), &rows, (segment, arms), draws, tempered, seed)
 }
