@@ -21,17 +21,14 @@ impl Request for Effects {
         vec![("--reward", self.reward.is_some()), ("--segment", !self.segment.is_empty())]
     }
 
-    /// Dimensions and attributes are read alike, as columns that tell rows apart.
+    /// The first dimension is read as the arm; the others and the attributes are read alike, as columns that tell rows apart.
     fn columns(&self) -> Result<Columns, String> {
         let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
         let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
         let first = self.dimensions.first().ok_or_else(|| needed("--dimensions COL,COL"))?;
+        let others = self.dimensions[1..].iter().chain(&self.segment);
         let columns = Columns::new(first, reward).words().no_propensities();
-        Ok(self
-            .dimensions
-            .iter()
-            .chain(&self.segment)
-            .fold(columns, |columns, column| columns.segment(column)))
+        Ok(others.fold(columns, |columns, column| columns.segment(column)))
     }
 }
 
@@ -52,20 +49,24 @@ pub(crate) fn run(effects: &Effects) -> Result<(), Failure> {
 
 type Found = (ArmSpace, Segments, Cells);
 
-/// Results of a file whose segments are all that tells rows apart: first the dimensions, then the attributes.
+/// Results of a file whose arms are the levels of the first of so many dimensions, and whose segments are all else that tells rows
+/// apart: first the other dimensions, then the attributes.
 fn crossed(log: &Log, dimensions: usize) -> Result<Found, Failure> {
     let named = |(name, levels): (&str, &[String])| (name.to_owned(), levels.to_vec());
     let all: Vec<(String, Vec<String>)> = log.segments().attributes().map(named).collect();
-    let (dimensions, attributes) = all.split_at(dimensions);
-    let arms = space(dimensions)?;
+    let (others, attributes) = all.split_at(dimensions - 1);
+    let dimensions: Vec<_> = log.arms().dimensions().map(named).chain(others.iter().cloned()).collect();
+    let arms = space(&dimensions)?;
     let segments = attributes
         .iter()
         .fold(Segments::builder(), |builder, (name, levels)| builder.attribute(name, levels.clone()))
         .build()
         .map_err(Failure::new)?;
-    let count = segments.len();
+    let (count, rest) = (segments.len(), log.segments().len() / segments.len());
     // Numbers are in mixed radix, the attributes running fastest.
-    let place = |segment: SegmentId, _| (segment.index() % count, segment.index() / count);
+    let place = |segment: SegmentId, arm: ArmId| {
+        (segment.index() % count, arm.index() * rest + segment.index() / count)
+    };
     let cells = cells(log, &arms, &segments, place);
     Ok((arms, segments, cells))
 }

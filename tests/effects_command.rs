@@ -1,0 +1,134 @@
+//! The command `tactful effects`: what levels add, from CSV and from journals, and how it refuses.
+#![cfg(feature = "cli")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+/// A folder of its own for each test, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(test: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("tactful-effects-{test}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tactful(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tactful")).args(arguments).output().unwrap()
+}
+
+fn printed(arguments: &[&str]) -> String {
+    let output = tactful(arguments);
+    assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let output = tactful(arguments);
+    assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).unwrap().trim_end().to_owned()
+}
+
+/// 12,000 rows in which sms pays better than email and letters, and templates do not matter.
+fn mails() -> String {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(4);
+    let mut text = "template,channel,age,paid\n".to_owned();
+    for _ in 0..12_000 {
+        let [template, channel, age] = [3, 3, 2].map(|levels| rng.random_range(0..levels));
+        let paid = rng.random_bool([0.05, 0.12, 0.05][channel]);
+        let (template, age) = (["plain", "friendly", "firm"][template], ["18-34", "35+"][age]);
+        text += &format!("{template},{},{age},{}\n", ["email", "sms", "letter"][channel], u8::from(paid));
+    }
+    text
+}
+
+#[test]
+fn a_csv_file_tells_what_levels_add() {
+    let folder = Folder::new("csv");
+    let file = folder.file("mails.csv", &mails());
+    let flags = ["effects", &file, "--dimensions", "template,channel", "--reward", "paid"];
+    let document: Value =
+        serde_json::from_str(&printed(&[&flags[..], &["--format", "json"]].concat())).unwrap();
+    assert_eq!(document["trials"], 12_000.0);
+    let factors = document["factors"].as_array().unwrap();
+    assert_eq!([&factors[0]["name"], &factors[1]["name"]], ["template", "channel"]);
+    for level in factors[1]["levels"].as_array().unwrap() {
+        let [low, high] = ["low", "high"].map(|end| level["points"][end].as_f64().unwrap());
+        match level["level"].as_str().unwrap() {
+            "sms" => assert!(low > 0.02 && high < 0.08, "{level}"),
+            _ => assert!(high < 0.0, "{level}"),
+        }
+    }
+    for level in factors[0]["levels"].as_array().unwrap() {
+        let [low, high] = ["low", "high"].map(|end| level["points"][end].as_f64().unwrap());
+        assert!(low < 0.01 && high > -0.01, "{level}");
+    }
+    let table = printed(&flags);
+    assert!(table.contains("channel: levels vary by") && table.contains("friendly"), "{table}");
+    assert_eq!(table, printed(&flags), "the same rows, the same table");
+    let segmented = printed(&[&flags[..], &["--segment", "age"]].concat());
+    assert!(segmented.contains("segment: levels vary by") && segmented.contains("age=35+"), "{segmented}");
+}
+
+/// 2,400 decisions over 2 × 2 × 2 arms, of which those by sms pay in three of ten, the others in one.
+fn journal() -> String {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);
+    let mut text = r#"{"type":"header","version":1,"arms":{"dimensions":[["template",["plain","friendly"]],["channel",["email","sms"]],["time",["09:00","18:00"]]]},"segments":{"attributes":[]},"reward":{"kind":"binary"}}"#
+        .to_owned()
+        + "\n";
+    for n in 0..2_400 {
+        let arm = n % 8;
+        let paid = u8::from(rng.random_bool(if arm & 2 == 2 { 0.3 } else { 0.1 }));
+        text += &format!(
+            "{{\"type\":\"decision\",\"id\":\"0.1f.0.{n:x}\",\"at\":{n},\"segment\":0,\"arm\":{arm},\"propensity\":0.125}}\n"
+        );
+        text += &format!("{{\"type\":\"outcome\",\"id\":\"0.1f.0.{n:x}\",\"at\":{n},\"reward\":{paid}.0}}\n");
+    }
+    text
+}
+
+#[test]
+fn a_journal_knows_its_dimensions() {
+    let folder = Folder::new("journal");
+    let file = folder.file("log.jsonl", &journal());
+    let whole = printed(&["effects", &file]);
+    assert!(whole.contains("time: levels vary by") && whole.contains("2400 sends"), "{whole}");
+    let some: Value =
+        serde_json::from_str(&printed(&["effects", &file, "--dimensions", "channel", "--format", "json"]))
+            .unwrap();
+    assert_eq!(some["factors"].as_array().unwrap().len(), 1);
+    assert!(some["factors"][0]["levels"][1]["points"]["low"].as_f64().unwrap() > 0.03, "{some}");
+    assert!(
+        refused(&["effects", &file, "--dimensions", "tone"]).contains("there are template, channel, time")
+    );
+    assert!(refused(&["effects", &file, "--reward", "paid"]).contains("--reward"));
+}
+
+#[test]
+fn what_is_missing_is_told() {
+    let folder = Folder::new("missing");
+    let file = folder.file("mails.csv", "template,paid\nplain,1\n");
+    assert!(refused(&["effects", &file, "--dimensions", "template"]).contains("--reward COL is needed"));
+    assert!(refused(&["effects", &file, "--reward", "paid"]).contains("--dimensions COL,COL is needed"));
+    let line = refused(&["effects", &file, "--dimensions", "tone", "--reward", "paid"]);
+    assert!(line.contains("tone"), "{line}");
+}
