@@ -75,7 +75,7 @@ impl Codes {
     }
 
     /// Puts `of[code]` in the place of each number.
-    #[cfg(feature = "csv")]
+    #[cfg(any(feature = "csv", test))]
     pub(super) fn renumber(&mut self, of: &[u32]) {
         if of.iter().enumerate().all(|(code, &new)| code as u32 == new) {
             return;

@@ -1,8 +1,11 @@
 //! Estimates and replays against hand-computed values, and against worlds whose truth is known.
 #![allow(clippy::unwrap_used, reason = "a failed test is a panic")]
 
+mod anytime;
 mod estimates;
+mod insight;
 mod refusals;
 mod replays;
 mod roundwise;
+mod segment_tree;
 mod world;
