@@ -49,6 +49,13 @@ pub enum MeansError {
         /// The value.
         mean: f64,
     },
+    /// A mean outside (0, 1), where rates are to drift.
+    Edge {
+        /// Number of the arm, from 0.
+        arm: usize,
+        /// The value.
+        mean: f64,
+    },
     /// No arm, or more than an arm space can hold.
     Arms {
         /// How many.
@@ -67,6 +74,9 @@ impl fmt::Display for MeansError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mean { arm, mean } => write!(f, "mean {mean} of arm {arm} is not in [0, 1]"),
+            Self::Edge { arm, mean } => {
+                write!(f, "mean {mean} of arm {arm} is not in (0, 1), so it cannot drift")
+            }
             Self::Arms { arms } => write!(f, "{arms} arms, there can be 1 to {}", ArmSpace::MAX_ARMS),
             Self::Count { means, arms } => write!(f, "{means} means for {arms} arms"),
         }

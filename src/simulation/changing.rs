@@ -40,7 +40,7 @@ impl ChangingArms {
         for (_, means) in &phases {
             check(means)?;
             if means.len() != arms {
-                return Err(MeansError::Arms { arms: means.len() });
+                return Err(MeansError::Count { means: means.len(), arms });
             }
         }
         let scene = Scene::numbered(arms).map_err(|_| MeansError::Arms { arms })?;
@@ -114,7 +114,7 @@ impl DriftingArms {
     pub fn new(means: &[f64], deviation: f64) -> Result<Self, MeansError> {
         assert!(deviation >= 0.0 && deviation.is_finite(), "a deviation of {deviation}");
         if let Some(arm) = means.iter().position(|&mean| !(mean > 0.0 && mean < 1.0)) {
-            return Err(MeansError::Mean { arm, mean: means[arm] });
+            return Err(MeansError::Edge { arm, mean: means[arm] });
         }
         let scene = Scene::numbered(means.len()).map_err(|_| MeansError::Arms { arms: means.len() })?;
         let logits = means.iter().map(|mean| libm::log(mean / (1.0 - mean))).collect();

@@ -1,5 +1,7 @@
 //! Worlds made of real counts: each run is one of the tests that somebody once ran.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use rand::RngExt;
 
 use crate::arm::ArmId;
@@ -17,8 +19,8 @@ use super::{Generator, Life, Request, Response, World};
 /// they do. [`pool`] tells how much of the differences is chance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CountedTests {
-    /// Rates of the arms of each test.
-    tests: Vec<Vec<f64>>,
+    /// Rates of the arms of each test, and which set holds so many.
+    tests: Vec<(Vec<f64>, usize)>,
     scene: Scene,
 }
 
@@ -35,12 +37,15 @@ impl CountedTests {
             return Err(MeansError::Arms { arms: 0 });
         }
         let mut scene = Scene::numbered(most).map_err(|_| MeansError::Arms { arms: most })?;
-        // The n-th set holds the first n + 1 arms.
-        scene.sets = (1..=most).map(|arms| scene.arms.eligible(|arm| arm.id().index() < arms)).collect();
+        // The first arms, as many as there are in some test.
+        let sizes: BTreeSet<usize> = tests.iter().map(Vec::len).collect();
+        let first = |&size: &usize| scene.arms.eligible(|arm| arm.id().index() < size);
+        scene.sets = sizes.iter().map(first).collect();
+        let set: BTreeMap<usize, usize> = sizes.into_iter().zip(0..).collect();
         let rates = |test: &Vec<(u64, u64)>| {
             let possible: Vec<_> =
                 test.iter().map(|&(successes, trials)| (successes.min(trials), trials)).collect();
-            pool(&possible).rates
+            (pool(&possible).rates, set[&test.len()])
         };
         Ok(Self { tests: tests.iter().map(rates).collect(), scene })
     }
@@ -50,19 +55,20 @@ impl World for CountedTests {
     scenery!(scene);
 
     fn begin(&self, rng: &mut Generator) -> Box<dyn Life + '_> {
-        let rates = &self.tests[rng.random_range(0..self.tests.len())];
-        Box::new(Test { rates, best: largest(rates) })
+        let (rates, set) = &self.tests[rng.random_range(0..self.tests.len())];
+        Box::new(Test { rates, set: *set, best: largest(rates) })
     }
 }
 
 struct Test<'a> {
     rates: &'a [f64],
+    set: usize,
     best: f64,
 }
 
 impl Life for Test<'_> {
     fn next(&mut self, _: &mut Generator) -> Request {
-        Request { segment: SegmentId::new(0), eligible: self.rates.len() - 1 }
+        Request { segment: SegmentId::new(0), eligible: self.set }
     }
 
     fn mean(&self, arm: ArmId) -> f64 {

@@ -24,6 +24,11 @@ impl Scene {
 
     /// So many arms, named by their number from 0 in the dimension `arm`.
     pub(super) fn numbered(arms: usize) -> Result<Self, ArmSpaceError> {
+        let limit = ArmSpace::MAX_ARMS;
+        // Before there is a name for each of them.
+        if arms as u64 > limit {
+            return Err(ArmSpaceError::TooManyArms { arms: arms as u64, limit });
+        }
         let names = (0..arms).map(|arm| arm.to_string());
         Ok(Self::single(ArmSpace::builder().dimension("arm", names).build()?))
     }

@@ -5,7 +5,7 @@ use tactful::belief::Beta;
 use tactful::policy::{Observes, Policy, Thompson, named};
 use tactful::simulation::{
     BernoulliArms, ChangingArms, Collections, CountedTests, Delayed, DriftingArms, Effects, Experiment,
-    FactorWorld, Generator, RandomBernoulli, World,
+    FactorWorld, Generator, MeansError, RandomBernoulli, World,
 };
 use tactful::{ArmSpace, Bandit, Cadence, Reward, Segments};
 
@@ -114,6 +114,33 @@ fn worlds_pay_what_they_say() {
         }
         let z = (paid - expected) / f64::sqrt(variance);
         assert!(z.abs() < 4.5, "{world:?}: {paid} paid, {expected} expected");
+    }
+}
+
+#[test]
+fn worlds_that_cannot_be_say_why() {
+    let most = usize::MAX;
+    assert_eq!(RandomBernoulli::new(most, Beta::UNIFORM).unwrap_err(), MeansError::Arms { arms: most });
+    let uneven = ChangingArms::new(vec![(5, vec![0.1, 0.2]), (1, vec![0.1])]);
+    assert_eq!(uneven.unwrap_err(), MeansError::Count { means: 1, arms: 2 });
+    let certain = DriftingArms::new(&[0.5, 1.0], 1.0).unwrap_err();
+    assert_eq!(certain, MeansError::Edge { arm: 1, mean: 1.0 });
+    assert!(certain.to_string().contains("(0, 1)"));
+    assert_eq!(CountedTests::new(&[]).unwrap_err(), MeansError::Arms { arms: 0 });
+}
+
+/// A set for each number of arms that some test has: not one for each number up to the largest.
+#[test]
+fn counted_tests_hold_the_sets_they_use() {
+    let many = vec![(1, 20); 50_000];
+    let world = CountedTests::new(&[many, vec![(3, 9), (1, 9)], vec![(2, 9), (4, 9)]]).unwrap();
+    assert_eq!(world.sets().iter().map(|set| set.len()).collect::<Vec<_>>(), [2, 50_000]);
+    for seed in 0..20 {
+        let mut rng = Generator::seed_from_u64(seed);
+        let mut life = world.begin(&mut rng);
+        let set = &world.sets()[life.next(&mut rng).eligible];
+        let best = set.iter().map(|arm| life.mean(arm)).fold(0.0, f64::max);
+        assert_eq!(best.to_bits(), life.best().to_bits());
     }
 }
 

@@ -3,11 +3,14 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use tactful::Cadence;
 use tactful::belief::Beta;
 use tactful::evaluation::Estimator;
+use tactful::{ArmSpace, Cadence};
 
 use crate::bounds::Bounds;
+
+/// The levels that one dimension of a simulated world may have: no space has more arms.
+const MOST_LEVELS: u32 = ArmSpace::MAX_ARMS as u32;
 
 /// Learns which message to send, and tells from a log what another policy would have earned.
 #[derive(Debug, Parser)]
@@ -213,8 +216,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = share, group = "world", required = true)]
     pub(crate) means: Vec<f64>,
     /// The arms are combinations of so many levels; means in mixed-radix order, the last dimension running fastest.
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "means")]
-    pub(crate) dimensions: Vec<usize>,
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "means", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_LEVELS)))]
+    pub(crate) dimensions: Vec<u32>,
     /// The rates drift: the logit of each by so many standard deviations per 1,000 decisions.
     #[arg(long, value_name = "X", value_parser = deviation, requires = "means", conflicts_with = "dimensions")]
     pub(crate) drift: Option<f64>,
@@ -276,8 +279,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "T,T,…", value_delimiter = ',')]
     pub(crate) checkpoints: Vec<u64>,
     /// Threads; by default as many as there are cores. The output does not depend on it.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    pub(crate) threads: usize,
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = clap::value_parser!(u16).range(..=1_024))]
+    pub(crate) threads: u16,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,

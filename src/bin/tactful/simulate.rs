@@ -34,7 +34,7 @@ pub(crate) fn run(simulate: &Simulate) -> Result<(), Failure> {
     let policies = policies.collect::<Result<Vec<_>, _>>().map_err(Failure::new)?;
     let world = world(simulate)?;
     let threads =
-        rayon::ThreadPoolBuilder::new().num_threads(simulate.threads).build().map_err(Failure::new)?;
+        rayon::ThreadPoolBuilder::new().num_threads(simulate.threads.into()).build().map_err(Failure::new)?;
     let simulated = policies.iter().zip(&names).map(|(policy, name)| {
         let experiment = experiment(simulate, &*world, &**policy)?;
         Ok(threads.install(|| watched(&experiment, &**policy, name, simulate)))
