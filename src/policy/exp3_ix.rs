@@ -19,7 +19,7 @@ use super::{Observes, Policy, Probabilities, View};
 /// when they are built.
 ///
 /// **When**: as the reference for adversarial rewards. **When not**: where [Tsallis-INF](super::TsallisInf) will do, which
-/// needs no horizon and regrets less.
+/// needs no horizon and in the long run regrets less.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Exp3Ix {
     /// T, at least 1.

@@ -1,6 +1,6 @@
 //! Pooled segments: another policy, by what segments believe if they learn from each other.
 
-use crate::belief::{Borrowed, Importance, borrow};
+use crate::belief::{Beta, Borrowed, Importance, borrow};
 use crate::segment::SegmentId;
 
 use super::{Observes, Policy, Probabilities, View};
@@ -51,6 +51,12 @@ impl PooledSegments {
         let results: Vec<_> = segments.map(|segment| (segment, portfolio.tried(segment))).collect();
         Some(borrow(portfolio.segmentation(), portfolio.space().len(), &results, segment))
     }
+
+    /// What is believed of the eligible arms.
+    fn pooled(view: &View<'_>) -> Option<Vec<Beta>> {
+        let borrowed = Self::borrowed(view, view.segment())?;
+        Some(view.arms().iter().map(|arm| borrowed.posteriors[arm.index()]).collect())
+    }
 }
 
 impl Policy for PooledSegments {
@@ -74,14 +80,16 @@ impl Policy for PooledSegments {
     }
 
     fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
-        self.inner.goal_weights(view)
+        match Self::pooled(view) {
+            Some(posteriors) => self.inner.goal_weights(&view.believing(&posteriors)),
+            None => self.inner.goal_weights(view),
+        }
     }
 
     fn probabilities(&self, view: &View<'_>) -> Probabilities {
-        let Some(borrowed) = Self::borrowed(view, view.segment()) else {
-            return self.inner.probabilities(view);
-        };
-        let posteriors: Vec<_> = view.arms().iter().map(|arm| borrowed.posteriors[arm.index()]).collect();
-        self.inner.probabilities(&view.believing(&posteriors))
+        match Self::pooled(view) {
+            Some(posteriors) => self.inner.probabilities(&view.believing(&posteriors)),
+            None => self.inner.probabilities(view),
+        }
     }
 }

@@ -19,7 +19,8 @@ pub enum Goal {
 ///
 /// An arm's worth, r + Σ w_j g_j scaled to [0, 1], is believed Beta with the mean and variance of that sum, the goals taken for
 /// independent; the other policy is shown that, and counters as they are. So it should go by beliefs, as Thompson sampling does,
-/// not by counters, as UCB does.
+/// not by counters, as UCB does. Nor by other segments: while a goal weighs anything they are not shown. To pool, have
+/// [`PooledSegments`](super::PooledSegments) around this policy, not within.
 ///
 /// The price is the least λ ≥ 0 at which the policy's own mix p keeps Σ_k p_k ḡ_k ≤ b, ḡ_k being posterior means, found anew at each
 /// refresh from what is believed then, by halving on the scale of logarithms. It is where the iteration λ ← [λ + η (g − b)]₊
@@ -159,7 +160,9 @@ impl Priced {
             return self.inner.probabilities(view).to_dense(view.len());
         }
         let worth: Vec<Beta> = (0..view.len()).map(|arm| worth(view, weights, arm)).collect();
-        self.inner.probabilities(&view.believing(&worth)).to_dense(view.len())
+        // Other segments are known by the first goal only: who went by them would not see the price.
+        let worth = View { portfolio: None, ..view.believing(&worth) };
+        self.inner.probabilities(&worth).to_dense(view.len())
     }
 }
 

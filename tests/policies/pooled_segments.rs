@@ -1,8 +1,12 @@
 //! Segments that learn from each other: the numbers by another hand, what they borrow, and what that is worth.
 
+use std::sync::Mutex;
+
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::belief::{Beta, Borrowed, Tried, borrow};
-use tactful::policy::{PooledSegments, SharpenedThompson, Thompson, named};
+use tactful::policy::{
+    Observes, Policy, PooledSegments, Probabilities, SharpenedThompson, Thompson, View, named,
+};
 use tactful::simulation::{Effects, Experiment, FactorWorld};
 use tactful::{ArmId, ArmSpace, Bandit, Cadence, Reward, SegmentId, Segments};
 
@@ -188,4 +192,59 @@ fn exact_propensity_of_a_segment_that_borrows() {
         drawn.iter().zip(expected).skip(1).map(|(drawn, expected)| (drawn - expected).powi(2) / expected);
     // χ² with two degrees of freedom: above 18.4 once in 10,000.
     assert!(squares.sum::<f64>() < 18.4, "{drawn:?} of {expected:?}");
+}
+
+/// Remembers the means that it was shown, and tells those it is asked about.
+#[derive(Debug, Default)]
+struct Shown(std::sync::Arc<Mutex<Vec<f64>>>);
+
+fn means(view: &View<'_>) -> Vec<f64> {
+    view.posteriors().iter().map(Beta::mean).collect()
+}
+
+impl Policy for Shown {
+    fn name(&self) -> String {
+        "shown".to_owned()
+    }
+
+    fn observes(&self) -> Observes {
+        Observes::Outcomes
+    }
+
+    fn goal_weights(&self, view: &View<'_>) -> Vec<f64> {
+        means(view)
+    }
+
+    fn probabilities(&self, view: &View<'_>) -> Probabilities {
+        *self.0.lock().unwrap() = means(view);
+        Probabilities::uniform()
+    }
+}
+
+#[test]
+fn prices_are_told_by_the_beliefs_that_plans_are_made_by() {
+    let shown = Shown::default();
+    let seen = std::sync::Arc::clone(&shown.0);
+    let arms = ArmSpace::builder().dimension("arm", numbers(3)).build().unwrap();
+    let segments = Segments::builder().attribute("stage", numbers(4)).build().unwrap();
+    let bandit =
+        Bandit::builder(arms, segments).policy(PooledSegments::new(shown)).incarnation(1).build().unwrap();
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
+    let all = bandit.arms().all();
+    for round in 0..400 {
+        let decision = bandit.select(SegmentId::new(round % 4), &all, &mut rng).unwrap();
+        let rate = 0.1 + 0.1 * f64::from(decision.arm().index() as u32);
+        bandit.reward(&decision, Reward::from(rng.random_bool(rate))).unwrap();
+    }
+    bandit.refresh();
+    let segment = SegmentId::new(2);
+    bandit.reward(&bandit.select(segment, &all, &mut rng).unwrap(), Reward::SUCCESS).unwrap();
+    bandit.refresh();
+    // The plans of a bandit are made anew by the set; a fresh one sees what is known now.
+    let some = bandit.arms().subset([ArmId::new(0), ArmId::new(2)]).unwrap();
+    bandit.plan(segment, &some).unwrap();
+    let told = bandit.goal_weights(segment, &some);
+    assert_eq!(told, *seen.lock().unwrap());
+    let alone = bandit.posterior(segment, ArmId::new(0)).mean();
+    assert!((told[0] - alone).abs() > 1e-3, "{told:?} {alone}");
 }

@@ -2,7 +2,7 @@
 
 use tactful::belief::Beta;
 use tactful::plan::{Shares, SharesError};
-use tactful::policy::{Goal, Priced, Thompson, Uniform};
+use tactful::policy::{Goal, Policy, PooledSegments, Priced, Thompson, Uniform};
 use tactful::simulation::{BernoulliArms, Collections, Delayed, Experiment, MeansError, WithGoals};
 
 /// Rates of payments and of complaints: the better it pays, the more it annoys.
@@ -29,6 +29,27 @@ fn a_bound_is_held_in_a_simulated_world_also_where_outcomes_are_late() {
         assert!(complaints < 0.012, "{complaints}");
         // The best mix within the bound earns 0.0842; the arm that complains least earns 0.05.
         assert!(held.reward[1].mean > 0.074, "{:?}", held.reward);
+    }
+}
+
+/// Pooling goes around prices; within, other segments are not shown, for what they earned says nothing of the price.
+#[test]
+fn a_bound_is_held_whichever_way_pooling_and_prices_are_nested() {
+    let paid = BernoulliArms::new(PAID.to_vec()).unwrap();
+    let annoyed = WithGoals::new(&paid, vec![COMPLAINTS.to_vec()]).unwrap();
+    let bound = || [Goal::AtMost(0.01)];
+    let around = PooledSegments::new(Priced::new(Thompson::default(), bound()).unwrap());
+    let within = Priced::new(PooledSegments::new(Thompson::default()), bound()).unwrap();
+    let experiment = Experiment::new(&annoyed, 20_000)
+        .cadence(tactful::Cadence::growth(0.02).unwrap())
+        .prior(Beta::new(1.0, 19.0).unwrap())
+        .goal_priors([Beta::new(1.0, 99.0).unwrap()])
+        .checkpoints([5_000]);
+    for policy in [&around as &dyn Policy, &within] {
+        let held = experiment.run(policy, 6, 1);
+        let complaints = (held.goals[0][1].mean * 20_000.0 - held.goals[0][0].mean * 5_000.0) / 15_000.0;
+        assert!(complaints < 0.012, "{}: {complaints}", policy.name());
+        assert!(held.reward[1].mean > 0.074, "{}: {:?}", policy.name(), held.reward);
     }
 }
 
