@@ -5,14 +5,22 @@
 //! are fixed, so a pass stays a pass. At that size a shift of 0.003 between two of four arms is found with a
 //! probability of 0.99 (noncentrality 72 against a threshold of 30.7 at 3 degrees of freedom).
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
+use tactful::belief::Beta;
 use tactful::plan::{Outcome, Shares};
 use tactful::policy::{
-    EpsilonGreedy, Fixed, Observes, Policy, Probabilities, Thompson, Ucb1, Uniform, View, named, names,
+    EpsilonGreedy, Fixed, Goal, Observes, Policy, PooledSegments, PooledThompson, Priced, Probabilities,
+    Thompson, Ucb1, Uniform, View, WorstOff, named, names,
 };
-use tactful::{ArmId, ArmSpace, Bandit, Eligibility, Plan, Refresh, Reward, SegmentId, Segments};
+use tactful::time::Window;
+use tactful::{
+    ArmId, ArmSpace, Bandit, Eligibility, Plan, Refresh, Reward, RewardRule, SegmentId, Segments, Stage,
+    Timestamp,
+};
 
 const DRAWS: u64 = 1_000_000;
 const LEVEL: f64 = 1e-6;
@@ -231,6 +239,105 @@ fn exact_propensity_of_every_policy_within_bounds() {
         }
     }
     assert!(number >= 4 * 23, "{number} cases");
+}
+
+/// The same of policies that look further than their own segment and goal, in a bandit that has more of both.
+#[test]
+fn exact_propensity_of_policies_that_look_further_within_bounds() {
+    const DRAWS: u64 = 100_000;
+    let by = |stage| RewardRule::builder(0.0, 1.0).weight(stage, 1.0).build().unwrap();
+    let priced = || Priced::new(Thompson::default(), [Goal::AtMost(0.1), Goal::Weight(-0.2)]).unwrap();
+    let policies: [fn(Priced) -> Box<dyn Policy>; 6] = [
+        |priced| Box::new(priced),
+        |priced| Box::new(PooledSegments::new(priced)),
+        |_| Box::new(PooledSegments::new(Thompson::default())),
+        |_| Box::new(PooledThompson::default()),
+        |_| Box::new(WorstOff::default()),
+        |_| Box::new(WorstOff::new(0.1).unwrap()),
+    ];
+    let cases = [(4_u32, 0.0, Some((0.05, 0.6))), (19, 0.02, Some((0.01, 0.2))), (30, 0.1, None)];
+    for (policy, (arms, exploration, bounds)) in
+        policies.iter().flat_map(|policy| cases.iter().map(move |&case| (policy, case)))
+    {
+        let mut rng = Xoshiro256PlusPlus::seed_from_u64(3_000 + u64::from(arms));
+        let space = ArmSpace::builder()
+            .dimension("arm", (0..arms).map(|arm| arm.to_string()))
+            .dimension("channel", ["email", "letter"])
+            .build()
+            .unwrap();
+        let segments = Segments::builder()
+            .attribute("stage", ["early", "late"])
+            .attribute("age", ["18", "35", "50"])
+            .build()
+            .unwrap();
+        let shares = bounds.map_or_else(Shares::new, |(floor, cap)| {
+            Shares::new().each_arm(floor / 2.0..=cap).level("channel", "letter", floor..=0.25)
+        });
+        let day = Duration::from_secs(86_400);
+        let bandit = Bandit::builder(space, segments)
+            .window(Window::new(day, day).unwrap())
+            .stages(by(Stage::Paid))
+            .goal("complaints", by(Stage::Complained), Beta::UNIFORM)
+            .goal("disputes", by(Stage::Disputed), Beta::UNIFORM)
+            .boxed_policy(policy(priced()))
+            .shares(shares)
+            .exploration(exploration)
+            .refresh(Refresh::Manual)
+            .incarnation(1)
+            .build()
+            .unwrap();
+        // Two thirds of the arms, so that caps leave room, and never letters alone.
+        let set = |rng: &mut Xoshiro256PlusPlus| {
+            let email = bandit.arms().with_levels("channel", ["email"]).unwrap();
+            let some = bandit.arms().eligible(|_| rng.random_bool(0.66));
+            if (&some & &email).len() < 2 + arms as usize / 2 { bandit.arms().all() } else { some }
+        };
+        let known = set(&mut rng);
+        for round in 0..2_000_u32 {
+            let eligible = if round % 20 == 0 { set(&mut rng) } else { known.clone() };
+            let segment = SegmentId::new(round % 6);
+            let decision = bandit.select(segment, &eligible, &mut rng).unwrap();
+            let rank = f64::from(decision.arm().index() as u32) / f64::from(2 * arms);
+            let rate = 0.05 + 0.25 * (rank - 0.1 * f64::from(round % 6)).abs();
+            for (stage, rate) in
+                [(Stage::Paid, rate), (Stage::Complained, 0.3 * rank), (Stage::Disputed, 0.1)]
+            {
+                if rng.random_bool(rate) {
+                    bandit.observe(&decision, stage).unwrap();
+                }
+            }
+            if round % 200 == 199 {
+                bandit.refresh();
+            }
+        }
+        bandit.advance_to(Timestamp::from_millis(3 * 86_400_000)).unwrap();
+        bandit.refresh();
+        for (segment, eligible) in [(1, known), (5, set(&mut rng))] {
+            let segment = SegmentId::new(segment);
+            let case = format!("{} with {arms} arms, bounds {bounds:?}", bandit.policy().name());
+            let plan = bandit.plan(segment, &eligible).unwrap();
+            assert_columns_add_up(&plan);
+            let mut observed = vec![0_u64; bandit.arms().len()];
+            for _ in 0..DRAWS {
+                let decision = bandit.select(segment, &eligible, &mut rng).unwrap();
+                assert!(decision.propensity() == plan.propensity(decision.arm()));
+                observed[decision.arm().index()] += 1;
+            }
+            let ids = (0..observed.len() as u32).map(ArmId::new);
+            let cells = ids.map(|arm| (observed[arm.index()], plan.propensity(arm) * DRAWS as f64));
+            let p = p_value(cells).unwrap_or(1.0);
+            assert!(p > LEVEL, "{case}: χ² has p = {p}");
+            let Some((floor, cap)) = bounds else { continue };
+            let slack = eligible.len() as f64 * Plan::UNIT;
+            for arm in eligible.iter() {
+                let share = plan.propensity(arm);
+                assert!(
+                    (floor / 2.0 - slack..=cap + slack).contains(&share),
+                    "{case}: arm {arm} has {share}"
+                );
+            }
+        }
+    }
 }
 
 /// A policy that answers with whatever it was given.
