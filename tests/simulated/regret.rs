@@ -65,12 +65,36 @@ fn where_rewards_are_rare_the_right_geometry_is_worth_a_factor() {
     assert!(kl_ucb < ucb1 / 4.0 && thompson < ucb1 / 4.0, "{ucb1}, {kl_ucb}, {thompson}");
 }
 
-/// One setting of Tsallis-INF on rare and on common rewards: against the base rate it does not break.
+/// One setting of each on rare and on common rewards: against the base rate they do not break.
 #[test]
-fn the_repaired_adversarial_policy_is_fit_for_rare_rewards() {
-    let [rare, common] = [1, 2].map(|column| regret("tsallis-inf", column, 300));
-    assert!(rare.mean + 2.0 * rare.standard_error < 400.0, "{rare:?}");
-    assert!(common.mean + 2.0 * common.standard_error < 200.0, "{common:?}");
+fn the_repaired_adversarial_policies_are_fit_for_rare_rewards() {
+    for policy in ["tsallis-inf", "exp3-ix"] {
+        let [rare, common] = [1, 2].map(|column| regret(policy, column, 300));
+        assert!(rare.mean + 2.0 * rare.standard_error < 400.0, "{policy}: {rare:?}");
+        assert!(common.mean + 2.0 * common.standard_error < 200.0, "{policy}: {common:?}");
+    }
+}
+
+/// Where a thousand outcomes come together, who draws by beliefs loses little by it; who goes by an upper bound holds on to what
+/// it says until they come. (UCB1 itself, which explores too much anyway, goes from 2,091 to 2,219.)
+#[test]
+fn outcomes_in_batches_cost_upper_bounds_more_than_thompson() {
+    let (_, means, _) = columns()[1].clone();
+    let world = BernoulliArms::new(means).unwrap();
+    let growth = |policy: &str| {
+        let [alone, together] = [1, 1_000].map(|batch| {
+            let experiment =
+                Experiment::new(&world, 100_000).checkpoints([]).cadence(Cadence::default()).batch(batch);
+            let regret = experiment.run(&*named(policy, 100_000).unwrap(), 24, 11).regret[0];
+            println!("{policy} in batches of {batch}: {:.1} ± {:.1}", regret.mean, regret.standard_error);
+            regret.mean
+        });
+        together / alone
+    };
+    // Measured: 122.5 ± 3.6 of 115.5 ± 3.1, 437 ± 16 of 332 ± 10, 640 ± 13 of 320 ± 12.
+    let [thompson, kl_ucb, bayes_ucb] = ["thompson", "kl-ucb", "bayes-ucb"].map(growth);
+    assert!(thompson < 1.15, "{thompson}");
+    assert!(kl_ucb > 1.2 && bayes_ucb > 1.5, "{kl_ucb}, {bayes_ucb}");
 }
 
 /// An adversary: in phases, each 1.6 times as long as the one before, both arms earn next to nothing or next to everything,
