@@ -251,8 +251,11 @@ const KNOWN: &[Known] = &[
         (Some(_), None) => return Err(options.refused()),
         _ => UcbV::default(),
     }),
-    known!("moss", "(horizon,c)", |options, horizon| {
-        Moss::horizon(options.number().unwrap_or(horizon)).constant(options.number().unwrap_or(1.0))?
+    known!("moss", "(horizon,c)", |options, horizon| match (options.number(), options.number()) {
+        (None, None) => Moss::horizon(horizon),
+        (Some(horizon), c) => Moss::horizon(horizon).constant(c.unwrap_or(1.0))?,
+        // A horizon such as 1e4, which is no whole number, is not taken for the constant.
+        (None, Some(_)) => return Err(options.refused()),
     }),
     known!("moss-anytime", "(c)", |options, _| Moss::anytime().constant(options.number().unwrap_or(1.0))?),
     known!("kl-ucb", "(gaussian=deviation or poisson=most,c=number)", |options, _| {

@@ -2,7 +2,7 @@
 
 use tactful::ArmStatistics;
 use tactful::policy::{
-    Family, Index, InverseGap, KlUcb, KlUcbPlusPlus, Moss, Policy, Softmax, Ucb1, Ucb1Tuned, UcbV,
+    Family, Index, InverseGap, KlUcb, KlUcbPlusPlus, Moss, Policy, Softmax, Ucb1, Ucb1Tuned, UcbV, named,
 };
 
 /// An arm with a mean of p over n outcomes.
@@ -146,6 +146,11 @@ fn names_and_parameters() {
         assert!(Softmax::new(wrong).is_err() && InverseGap::new(wrong).is_err());
         assert!(InverseGap::default().floor(wrong).is_err());
     }
+    for wrong in ["moss(1e4)", "moss(-5)", "moss(0.5,0.5)"] {
+        let error = named(wrong, 500).map(|policy| policy.name()).unwrap_err().to_string();
+        assert!(error.contains("do not fit moss(horizon,c)"), "{error}");
+    }
+    assert_eq!(named("moss", 500).unwrap().name(), "moss(500)");
     let error = Softmax::new(0.0).unwrap_err();
     assert_eq!(error.to_string(), "temperature is 0, not a positive number");
 }
