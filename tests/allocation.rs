@@ -69,7 +69,7 @@ fn selecting_with_features_allocates_nothing() {
     let mut round = |bandit: &Bandit, request: usize| {
         let (set, x) = (&sets[request % 2], [rng.random(), rng.random()]);
         let decision = selector.select_with(SegmentId::new(0), set, &x).unwrap();
-        bandit.reward(&decision, Reward::from(request % 5 == 0)).unwrap();
+        bandit.reward(&decision, Reward::from(request.is_multiple_of(5))).unwrap();
         std::hint::black_box(decision.token());
     };
     // All arms alike at first, then those that were not drawn; a plan for several leaders takes memory.
