@@ -61,9 +61,12 @@ fn faults_name_file_line_and_column() {
         (r#"{"mail":"a","stage":"x","p":1.5,"paid":1}"#, r#"line 2, column "p": propensity 1.5 is not"#),
         (r#"{"mail":"a","stage":"x","p":0.5}"#, r#"line 2, column "paid": "" is not a number"#),
         (r#"{"mail":"a","stage":"x","p":"half","paid":1}"#, r#"line 2, column "p": "half" is not a number"#),
-        (r#"{"mail":"a","stage":"x","p":NaN,"paid":1}"#, "line 2: expected value at byte"),
-        (r#"{"mail":"a","stage":"x","p":1e999,"paid":1}"#, "line 2: number out of range at byte"),
-        (r#"{"mail":"a","stage":"x","p":{"q":1},"paid":1}"#, "line 2: invalid type: map"),
+        (r#"{"mail":"a","stage":"x","p":NaN,"paid":1}"#, r#"line 2: column "p": expected value at byte"#),
+        (
+            r#"{"mail":"a","stage":"x","p":1e999,"paid":1}"#,
+            r#"line 2: column "p": number out of range at byte"#,
+        ),
+        (r#"{"mail":"a","stage":"x","p":{"q":1},"paid":1}"#, r#"line 2: column "p": invalid type: map"#),
         (
             r#"{"mail":"a","mail":"b","stage":"x","p":1,"paid":1}"#,
             r#"line 2: column "mail" is there more than"#,
@@ -71,12 +74,15 @@ fn faults_name_file_line_and_column() {
         (r#"["a","x",1,1]"#, "line 2: invalid type: sequence"),
         (r#"{"mail":"a","stage":"x","p":1,"paid":1} 2"#, "line 2: trailing characters at byte"),
         (r#"{"mail":"a","stage"#, "line 2: EOF while parsing"),
-        ("{\"mail\":\"\u{7}\",\"stage\":\"x\",\"p\":1,\"paid\":1}", "line 2: control character"),
+        (
+            "{\"mail\":\"\u{7}\",\"stage\":\"x\",\"p\":1,\"paid\":1}",
+            r#"line 2: column "mail": control character"#,
+        ),
     ] {
         let error = second(line);
         assert!(error.starts_with("log.jsonl: ") && error.contains(told), "{error}");
     }
-    assert!(fault(b"{\"mail\":\"\xff\"}\n").contains("line 1: invalid unicode code point"));
+    assert!(fault(b"{\"mail\":\"\xff\"}\n").contains(r#"line 1: column "mail": invalid unicode code point"#));
     let missing = fault("{\"mail\":\"a\",\"paid\":1}\n");
     assert_eq!(
         missing,

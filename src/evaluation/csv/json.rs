@@ -149,7 +149,9 @@ impl<'de> Visitor<'de> for Row<'_> {
                         return Err(serde::de::Error::custom(message));
                     }
                     let begin = fields.begin();
-                    map.next_value_seed(Field(fields.bytes()))?;
+                    map.next_value_seed(Field(fields.bytes())).map_err(|error| {
+                        serde::de::Error::custom(format_args!("column {:?}: {error}", columns[position]))
+                    })?;
                     fields.end(position, begin);
                 }
             }

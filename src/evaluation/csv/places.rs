@@ -46,9 +46,9 @@ impl Family {
     }
 }
 
-/// The names for a message: the first fifty.
+/// The names for a message: the first fifty, and of each the first hundred characters.
 fn known(header: &[&str]) -> Vec<String> {
-    header.iter().take(50).map(|&field| field.to_owned()).collect()
+    header.iter().take(50).map(|&field| field.chars().take(100).collect()).collect()
 }
 
 impl Places {
