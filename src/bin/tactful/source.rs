@@ -162,7 +162,7 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
     #[cfg(feature = "parquet")]
     if first.starts_with(b"PAR1") {
         let columns = request.columns().map_err(|missing| Failure::new(format_args!("{name}: {missing}")))?;
-        let (log, extras) = Extras::of(columns.open_sheet(path).map_err(Failure::new)?);
+        let (log, extras) = Extras::of(quietly(|| columns.open_sheet(path)).map_err(Failure::new)?);
         return Ok(Source { log, left_out: LeftOut::default(), extras });
     }
     let is_header = first.windows(HEADER.len()).any(|window| window == HEADER);
@@ -202,6 +202,17 @@ fn read_journal(
         )));
     }
     Ok(Source { log, left_out, extras: Extras::default() })
+}
+
+/// Reads without a word of panics, which the library catches: of a damaged file the reader of Parquet panics, and one line is
+/// to be told of it.
+#[cfg(feature = "parquet")]
+fn quietly<T>(read: impl FnOnce() -> T) -> T {
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let read = read();
+    std::panic::set_hook(told);
+    read
 }
 
 fn read_csv(request: &impl Request, name: &str, source: impl Read) -> Result<Source, Failure> {
