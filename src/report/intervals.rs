@@ -23,7 +23,7 @@ impl Bounded {
         Self { name: name.into(), value: value.into(), interval, wide: None, faint: false }
     }
 
-    /// Adds a second, wider interval as a thin line.
+    /// Adds a second, wider interval as a thin line, which ends with the plot where it goes far beyond it.
     #[must_use]
     pub fn wide(mut self, interval: (f64, f64)) -> Self {
         self.wide = Some(interval);
@@ -41,6 +41,9 @@ impl Bounded {
 /// Rows of a plot: more are for the table.
 const ROWS: usize = 24;
 const ROW: u32 = 62;
+/// How far beyond all values and their intervals, in what these span, a second interval is followed: one that is as wide as
+/// the range of rewards would flatten all others.
+const WIDE: f64 = 1.0;
 /// Pixels to the left and right of the axis.
 const SIDE: u32 = 26;
 
@@ -50,7 +53,13 @@ pub fn intervals(title: &str, across: &str, values: &[Bounded]) -> Figure {
     intervals_with(title, across, None, &|number, step| canvas::tick(number, step), values)
 }
 
-/// The same with a line across at a reference value and its name, and ticks as told.
+/// The same with a line across at a value of note, such as no difference, and its name.
+#[must_use]
+pub fn intervals_about(title: &str, across: &str, reference: (f64, &str), values: &[Bounded]) -> Figure {
+    intervals_with(title, across, Some(reference), &|number, step| canvas::tick(number, step), values)
+}
+
+/// The same with ticks as told.
 pub(crate) fn intervals_with(
     title: &str,
     across: &str,
@@ -63,11 +72,16 @@ pub(crate) fn intervals_with(
     let top = if reference.is_some() { 34 } else { 4 };
     let height = top + ROW * values.len() as u32 + BELOW;
     figure(title, height, |area| {
-        let numbers = values.iter().flat_map(|bounded| {
-            let wide = bounded.wide.unwrap_or(bounded.interval);
-            [bounded.interval.0, bounded.interval.1, wide.0, wide.1].into_iter().chain(bounded.value)
-        });
-        let (left, right) = canvas::span(numbers.chain(reference.map(|(at, _)| at)));
+        let narrow = || {
+            let ends = values.iter().flat_map(|bounded| [bounded.interval.0, bounded.interval.1]);
+            ends.chain(values.iter().filter_map(|bounded| bounded.value)).filter(|&n| canvas::is_drawable(n))
+        };
+        let (low, high) =
+            (narrow().fold(f64::INFINITY, f64::min), narrow().fold(f64::NEG_INFINITY, f64::max));
+        let reach = WIDE * (high - low);
+        let within = |end: f64| if reach > 0.0 { end.clamp(low - reach, high + reach) } else { end };
+        let wide = values.iter().filter_map(|bounded| bounded.wide).flat_map(|(a, b)| [within(a), within(b)]);
+        let (left, right) = canvas::span(narrow().chain(wide).chain(reference.map(|(at, _)| at)));
         let mut chart = ChartBuilder::on(area)
             .margin_top(top)
             .margin_left(SIDE)

@@ -31,7 +31,7 @@ pub use bars::bars;
 pub use canvas::Figure;
 pub use curves::{Curve, curves};
 pub use insight::page as insight_page;
-pub use intervals::{Bounded, intervals};
+pub use intervals::{Bounded, intervals, intervals_about};
 pub use page::{Page, Section};
 pub use shares::shares;
 pub use table::Table;

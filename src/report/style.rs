@@ -37,6 +37,13 @@ tr.strong td { font-weight: 650; }
 tr.faint td { color: var(--soft); }
 footer { color: var(--soft); font-size: .82rem; padding: .5rem 0; max-width: 46rem; }
 footer p { margin: .4rem 0; }
+@media (max-width: 36rem) {
+  section { padding: 1.25rem 1rem; }
+  table { font-size: .75rem; }
+  th { font-size: .72rem; }
+  th, td { padding: .45rem .35rem; white-space: normal; }
+  th:first-child, td:first-child { min-width: 5rem; }
+}
 @media (min-width: 60rem) {
   main { padding-top: 3rem; }
   section { padding: 1.9rem 2rem; }

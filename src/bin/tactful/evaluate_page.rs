@@ -10,7 +10,7 @@ use crate::logged;
 use crate::report::Digits;
 
 /// The estimators by how much they are to be preferred for the answer in a sentence.
-const PREFERRED: [Estimator; 6] =
+pub(crate) const PREFERRED: [Estimator; 6] =
     [Estimator::Dr, Estimator::Sndr, Estimator::Snips, Estimator::Ips, Estimator::Replay, Estimator::Dm];
 
 pub(crate) fn page(evaluate: &Evaluate, evaluated: &Evaluated) -> Page {
@@ -107,7 +107,7 @@ fn values(evaluate: &Evaluate, evaluated: &Evaluated, digits: Digits) -> Section
                     biased by design."
             .to_owned();
     if !evaluated.anytime.is_empty() {
-        text += " Thin lines: intervals that hold however often one looks, and on the log of a policy that learnt.";
+        text += " Thin lines, which may go on beyond the plot: intervals that hold however often one looks, and on the log of a policy that learnt.";
     }
     let title = "The value of the target by each estimator, with its interval";
     Section::new("Reward per round")
