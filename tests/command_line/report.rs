@@ -135,8 +135,21 @@ fn replay_and_simulate_write_pages() {
     let folder = Folder::new("replay");
     let file = folder.file("log.csv", &log());
     let page = folder.path("page.html");
+    // No value is told without its interval.
+    let one = folder.file("one.csv", "sent,stage,paid,p\nfirm,new,1,0.5\n");
+    let alone = [&["replay", &one], &COLUMNS[..], &["--propensity", "p", "--format", "json"]].concat();
+    let json: Value = serde_json::from_str(&told(&alone)).unwrap();
+    let all = json["policies"].as_array().unwrap();
+    assert!(all.iter().all(|policy| policy["value"].is_null() && policy["interval"].is_null()), "{json}");
+    assert!(json["warnings"].to_string().contains("fewer than two rounds count"), "{json}");
+    // Weights of 10³⁷ end, too.
+    let tiny = folder.file("tiny.csv", "sent,stage,paid,p\na,new,1,2e-38\nb,new,0,0.5\n");
+    told(&[&["evaluate", &tiny], &COLUMNS[..], &["--propensity", "p"]].concat());
     told(&[&["replay", &file], &COLUMNS[..], &["--uniform", "--report", &page]].concat());
     let html = folder.read("page.html");
+    for expected in ["How they learnt", "What thompson sent", "Share of traffic per arm while ucb1 learnt"] {
+        assert!(html.contains(expected), "{expected}");
+    }
     assert!(html.contains("Of those that learn,") && html.contains("arm:firm") && !html.contains("<script"));
 
     let flags = ["simulate", "--means", "0.05,0.1", "--horizon", "2000", "--runs", "30", "--policies"];
@@ -253,6 +266,15 @@ fn answers_are_compared() {
             .iter()
             .all(|row| row["difference"].as_f64().is_none_or(|by| by == 0.0))
     );
+
+    // What says the same in all rounds is no certainty, and makes no difference certain.
+    let certain = |name: &str, value: f64| {
+        let told = format!(r#"{{"value":{value},"se":0.0,"interval":[{value},{value}]}}"#);
+        folder.file(name, &format!(r#"{{"estimators":{{"ips":{told}}},"warnings":[]}}"#))
+    };
+    let (none, all) = (certain("none.json", 0.0), certain("all.json", 1.0));
+    let json: Value = serde_json::from_str(&told(&["compare", &none, &all, "--format", "json"])).unwrap();
+    assert!(json["rows"][0]["difference"].is_null() && json["rows"][0]["one_interval"].is_array(), "{json}");
 
     let flags = ["simulate", "--means", "0.05,0.1", "--horizon", "500", "--runs", "5", "--policies"];
     let simulated = folder

@@ -10,6 +10,7 @@ use tactful::{Arm, Bandit};
 
 use crate::Failure;
 use crate::arguments::{Replay, split};
+use crate::learning::Life;
 use crate::progress::Progress;
 
 /// What each policy would have earned.
@@ -20,6 +21,8 @@ pub(crate) struct Comparison {
     pub(crate) arms: Vec<Valued>,
     /// How many of the first learn.
     pub(crate) learning: usize,
+    /// How these did, where a page is wanted.
+    pub(crate) lives: Vec<Life>,
 }
 
 /// A policy with its value, or why there is none.
@@ -33,6 +36,12 @@ pub(crate) struct Valued {
 }
 
 impl Valued {
+    /// The estimate if its interval has ends: no value is told without one.
+    pub(crate) fn bounded(&self) -> Option<&Estimate> {
+        let ends = |estimate: &&Estimate| estimate.interval.0.is_finite() && estimate.interval.1.is_finite();
+        self.estimate.as_ref().ok().filter(ends)
+    }
+
     fn policy(name: String, estimate: Result<Estimate, impl ToString>) -> Self {
         Self { label: name.clone(), name, estimate: estimate.map_err(|error| error.to_string()) }
     }
@@ -50,10 +59,12 @@ impl Valued {
 pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure> {
     let learners = split(&replay.policies).into_iter().map(|name| named(&name, log.rounds().len() as u64));
     let learners: Vec<Box<dyn Policy>> = learners.collect::<Result<_, _>>().map_err(Failure::new)?;
-    let mut policies = Vec::new();
+    let (mut policies, mut lives) = (Vec::new(), Vec::new());
     let learning = learners.len();
     for policy in learners {
-        policies.push(learn(log, policy, replay)?);
+        let mut life = replay.report.as_ref().and_then(|_| Life::new(log));
+        policies.push(learn(log, policy, replay, &mut life)?);
+        lives.extend(life);
     }
     policies.push(Valued::policy(Uniform.name(), self_normalised(log, &Uniform)));
     /// Parts of the work that the bar tells apart.
@@ -62,12 +73,17 @@ pub(crate) fn compare(log: &Log, replay: &Replay) -> Result<Comparison, Failure>
     let fixed = self_normalised_arms_watched(log, |share| progress.at((share * PARTS as f64) as u64));
     let fixed = log.arms().iter().zip(fixed);
     let arms = fixed.map(|(arm, estimate)| Valued::arm(arm, estimate)).collect();
-    Ok(Comparison { policies, arms, learning })
+    Ok(Comparison { policies, arms, learning, lives })
 }
 
 /// Replays one learning policy. Every policy meets the same random words, which makes their differences less a
 /// matter of chance.
-fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, Failure> {
+fn learn(
+    log: &Log,
+    policy: Box<dyn Policy>,
+    replay: &Replay,
+    life: &mut Option<Life>,
+) -> Result<Valued, Failure> {
     let name = policy.name();
     let bandit = Bandit::builder(log.arms().clone(), log.segments().clone())
         .reward(log.reward_kind())
@@ -84,6 +100,9 @@ fn learn(log: &Log, policy: Box<dyn Policy>, replay: &Replay) -> Result<Valued, 
         // Often enough to look at, seldom enough to cost nothing.
         if done % 1024 == 0 {
             progress.at(done as u64);
+        }
+        if let Some(life) = life {
+            life.watch(&bandit, log, done);
         }
     });
     match estimate {

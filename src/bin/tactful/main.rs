@@ -13,6 +13,7 @@ mod effects;
 mod evaluate;
 mod evaluate_page;
 mod insight;
+mod learning;
 mod logged;
 mod probabilities;
 mod progress;

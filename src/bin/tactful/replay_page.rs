@@ -4,9 +4,9 @@ use tactful::report::{Bounded, Page, Section, Table, grouped, intervals};
 
 use crate::arguments::Replay;
 use crate::comparison::{Comparison, Valued};
-use crate::logged;
 use crate::report::{Digits, warnings};
 use crate::source::Source;
+use crate::{learning, logged};
 
 /// Fixed arms in the plot.
 const ARMS: usize = 12;
@@ -14,17 +14,14 @@ const ARMS: usize = 12;
 pub(crate) fn page(replay: &Replay, source: &Source, comparison: &Comparison) -> Page {
     let log = &source.log;
     let digits = Digits::of(log);
-    let value =
-        |valued: &Valued| valued.estimate.as_ref().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
+    let value = |valued: &Valued| valued.bounded().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
     let mut arms: Vec<&Valued> = comparison.arms.iter().collect();
     arms.sort_by(|a, b| value(b).total_cmp(&value(a)));
     let shown: Vec<&Valued> = comparison.policies.iter().chain(arms.into_iter().take(ARMS)).collect();
     let mut bounded = Vec::new();
     let mut table = Table::new(["policy", "value", "95 % interval", "s.e.", "rounds used"]);
     for (number, valued) in shown.iter().enumerate() {
-        let Some(estimate) =
-            valued.estimate.as_ref().ok().filter(|estimate| estimate.standard_error.is_finite())
-        else {
+        let Some(estimate) = valued.bounded() else {
             table = table.faint_row([valued.label.as_str(), "–", "–", "–", "–"]);
             continue;
         };
@@ -53,6 +50,8 @@ pub(crate) fn page(replay: &Replay, source: &Source, comparison: &Comparison) ->
             .figure(intervals("The value of each policy with its interval", "reward per round", &bounded))
             .table(table),
     );
+    page = learning::earned(comparison, digits).into_iter().fold(page, Page::section);
+    page = learning::traffic(comparison, log).into_iter().fold(page, Page::section);
     page = logged::traffic(log).into_iter().chain(logged::best(log)).fold(page, Page::section);
     page.note(
         "Learning policies are replayed by rejection: rounds that they would not have drawn are skipped, and they learn \
@@ -63,7 +62,7 @@ pub(crate) fn page(replay: &Replay, source: &Source, comparison: &Comparison) ->
 
 fn sentence(comparison: &Comparison, mean: Option<f64>, digits: Digits) -> String {
     let learners = comparison.policies[..comparison.learning].iter();
-    let known = learners.filter_map(|valued| Some((valued, valued.estimate.as_ref().ok()?)));
+    let known = learners.filter_map(|valued| Some((valued, valued.bounded()?)));
     let best = known.max_by(|a, b| a.1.value.total_cmp(&b.1.value));
     let Some((valued, estimate)) = best else { return "This log cannot say.".to_owned() };
     let (lower, upper) = estimate.interval;

@@ -44,12 +44,12 @@ impl<'a> Entry<'a> {
     fn new(valued: &'a Valued) -> Self {
         let finite = |number: f64| Some(number).filter(|number| number.is_finite());
         let estimate = valued.estimate.as_ref().ok();
-        let interval = estimate.map(|estimate| estimate.interval);
+        let bounded = valued.bounded();
         Self {
             name: &valued.name,
-            value: estimate.map(|estimate| estimate.value),
-            se: estimate.and_then(|estimate| finite(estimate.standard_error)),
-            interval: interval.filter(|(lower, upper)| lower.is_finite() && upper.is_finite()),
+            value: bounded.map(|estimate| estimate.value),
+            se: bounded.and_then(|estimate| finite(estimate.standard_error)),
+            interval: bounded.map(|estimate| estimate.interval),
             rounds_used: estimate.map_or(0, |estimate| estimate.used),
             effective_sample_size: estimate.map(|estimate| estimate.effective_sample_size),
             outside_support: estimate.map(|estimate| estimate.outside_support),
@@ -95,8 +95,7 @@ pub(crate) fn table(replay: &Replay, source: &Source, comparison: &Comparison) -
     text.push('\n');
 
     let mut arms: Vec<&Valued> = comparison.arms.iter().collect();
-    let value =
-        |valued: &Valued| valued.estimate.as_ref().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
+    let value = |valued: &Valued| valued.bounded().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
     arms.sort_by(|a, b| value(b).total_cmp(&value(a)));
     let shown: Vec<&Valued> = comparison.policies.iter().chain(arms.into_iter().take(ARMS_SHOWN)).collect();
     let header = ["policy", "value", "95 % interval", "s.e.", "rounds used"].map(str::to_owned).to_vec();
@@ -161,6 +160,7 @@ pub(crate) fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> 
     let mut among = |what: &str, test: &dyn Fn(&Estimate) -> bool| {
         warn(what, &|valued| valued.estimate.as_ref().is_ok_and(test));
     };
+    among("no value, since fewer than two rounds count", &|estimate| !estimate.interval.0.is_finite());
     among("fewer than 100 effective rounds, the interval is too narrow if anything", &|estimate| {
         estimate.effective_sample_size < FEW_ROUNDS
     });
@@ -183,15 +183,12 @@ pub(crate) fn warnings(log: &Log, valued: &[&Valued], name: impl Fn(&Valued) -> 
 /// Name, value, interval, standard error, rounds used.
 fn row(valued: &Valued, digits: Digits) -> [String; 5] {
     let name = shortened(&plain(&valued.label));
-    let Ok(Estimate { value, standard_error, interval: (lower, upper), used, .. }) = valued.estimate else {
-        return [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), "0".to_owned()];
+    let used = valued.estimate.as_ref().map_or(0, |estimate| estimate.used).to_string();
+    let Some(&Estimate { value, standard_error, interval: (lower, upper), .. }) = valued.bounded() else {
+        return [name, "-".to_owned(), "-".to_owned(), "-".to_owned(), used];
     };
-    let number = |number: f64| if number.is_finite() { digits.print(number) } else { "-".to_owned() };
-    let interval = match lower.is_finite() && upper.is_finite() {
-        true => format!("{} to {}", number(lower), number(upper)),
-        false => "-".to_owned(),
-    };
-    [name, number(value), interval, number(standard_error), used.to_string()]
+    let interval = format!("{} to {}", digits.print(lower), digits.print(upper));
+    [name, digits.print(value), interval, digits.print(standard_error), used]
 }
 
 /// How numbers of a log's unit are printed.
@@ -210,6 +207,14 @@ impl Digits {
         match (maximum - minimum).log10().floor() {
             magnitude @ -9.0..15.0 => Self::Decimals((5.0 - magnitude).max(0.0) as usize),
             _ => Self::Exponent,
+        }
+    }
+
+    /// On an axis, where fewer digits do.
+    pub(crate) fn tick(self, number: f64) -> String {
+        match self {
+            Self::Decimals(decimals) => format!("{number:.0$}", decimals.saturating_sub(2)),
+            Self::Exponent => format!("{number:.1e}"),
         }
     }
 
