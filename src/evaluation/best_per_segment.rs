@@ -3,6 +3,7 @@
 use crate::arm::ArmId;
 use crate::segment::SegmentId;
 
+use super::alike::Varies;
 use super::cells::Cells;
 use super::log::Log;
 use super::model::{FOLDS, fold};
@@ -107,8 +108,8 @@ impl TargetPolicy for BestPerSegment {
         }
     }
 
-    fn variant(&self, round: usize) -> Option<usize> {
-        Some(fold(round))
+    fn varies(&self) -> Varies {
+        Varies::ByFold
     }
 }
 

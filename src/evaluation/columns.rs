@@ -64,6 +64,27 @@ impl Codes {
         }
     }
 
+    /// Appends something of the numbers of consecutive rounds: the width is asked once for all of them, so that the loop is
+    /// one that vector units can take.
+    pub(super) fn append<T: Clone>(&self, rounds: Range<usize>, to: &mut Vec<T>, of: impl Fn(u32) -> T) {
+        match self {
+            Self::Zeros(_) => to.resize(to.len() + rounds.len(), of(0)),
+            Self::Bytes(codes) => to.extend(codes[rounds].iter().map(|&code| of(u32::from(code)))),
+            Self::Shorts(codes) => to.extend(codes[rounds].iter().map(|&code| of(u32::from(code)))),
+            Self::Words(codes) => to.extend(codes[rounds].iter().map(|&code| of(code))),
+        }
+    }
+
+    /// Whether the numbers of consecutive rounds are all 0.
+    pub(super) fn are_zeros(&self, rounds: Range<usize>) -> bool {
+        match self {
+            Self::Zeros(_) => true,
+            Self::Bytes(codes) => codes[rounds].iter().all(|&code| code == 0),
+            Self::Shorts(codes) => codes[rounds].iter().all(|&code| code == 0),
+            Self::Words(codes) => codes[rounds].iter().all(|&code| code == 0),
+        }
+    }
+
     /// Visits the numbers of consecutive rounds: the width is asked once for all of them.
     pub(super) fn each(&self, rounds: Range<usize>, mut visit: impl FnMut(u32)) {
         match self {
@@ -195,6 +216,17 @@ impl Numbers {
         match self {
             Self::Few(few) => few.codes.each(rounds, |code| visit(few.values[code as usize])),
             Self::Many(numbers) => numbers[rounds].iter().for_each(|&number| visit(number)),
+        }
+    }
+
+    /// Appends the numbers of consecutive rounds.
+    pub(super) fn append(&self, rounds: Range<usize>, to: &mut Vec<f64>) {
+        match self {
+            Self::Few(few) => match few.values[..] {
+                [number] => to.resize(to.len() + rounds.len(), number),
+                _ => few.codes.append(rounds, to, |code| few.values[code as usize]),
+            },
+            Self::Many(numbers) => to.extend_from_slice(&numbers[rounds]),
         }
     }
 

@@ -12,6 +12,7 @@ use crate::reward::Reward;
 use crate::segment::SegmentId;
 use crate::statistics::{ArmStatistics, StatisticsError};
 
+use super::alike::Varies;
 use super::cells::Cells;
 use super::log::Log;
 use super::model::{FOLDS, fold};
@@ -203,8 +204,8 @@ impl TargetPolicy for Frozen {
         of.and_then(|probabilities| probabilities.get(arm.index())).copied().unwrap_or(f64::NAN)
     }
 
-    fn variant(&self, round: usize) -> Option<usize> {
-        Some(self.of_round(round))
+    fn varies(&self) -> Varies {
+        if self.variants == 1 { Varies::Not } else { Varies::ByFold }
     }
 }
 

@@ -64,6 +64,8 @@ pub(super) struct Chunk {
     pub(super) sets: Vec<u32>,
     pub(super) propensities: Vec<f64>,
     pub(super) rewards: Vec<f64>,
+    /// Whether none of the rounds names a set, so that all of them allow all arms.
+    pub(super) allows_all: bool,
 }
 
 impl Chunk {
@@ -302,17 +304,18 @@ impl Log {
 
     /// Unpacks consecutive rounds.
     pub(super) fn unpack(&self, rounds: Range<usize>, chunk: &mut Chunk) {
-        let Chunk { segments, arms, sets, propensities, rewards } = chunk;
+        let Chunk { segments, arms, sets, propensities, rewards, allows_all } = chunk;
+        *allows_all = self.columns.sets.are_zeros(rounds.clone());
         segments.clear();
         arms.clear();
         sets.clear();
         propensities.clear();
         rewards.clear();
-        self.columns.segments.each(rounds.clone(), |segment| segments.push(SegmentId::new(segment)));
-        self.columns.arms.each(rounds.clone(), |arm| arms.push(ArmId::new(arm)));
-        self.columns.sets.each(rounds.clone(), |set| sets.push(set));
-        self.columns.propensities.each(rounds.clone(), |propensity| propensities.push(propensity));
-        self.columns.rewards.each(rounds, |reward| rewards.push(reward));
+        self.columns.segments.append(rounds.clone(), segments, SegmentId::new);
+        self.columns.arms.append(rounds.clone(), arms, ArmId::new);
+        self.columns.sets.append(rounds.clone(), sets, |set| set);
+        self.columns.propensities.append(rounds.clone(), propensities);
+        self.columns.rewards.append(rounds, rewards);
     }
 
     /// All rounds in order, without a look at their sets.

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
+use crate::arm::ArmId;
 use crate::segment::SegmentId;
 
 use super::arm_groups::ArmGroups;
 use super::cells::Cells;
-use super::log::{Log, Plain};
+use super::log::Log;
 use super::target::{Occasion, TargetPolicy};
 
 /// The weight w(e) = π(e) / b(e) of a round's group of arms, e.
@@ -44,26 +45,28 @@ impl Marginal {
         Self::Averaged(means.into_iter().map(|(key, (sum, count))| (key, sum / count)).collect())
     }
 
-    /// w(e) of a round, given what the target's probability of its group is, which not every log needs.
+    /// w(e) of a round of this segment, arm and set, given what the target's probability of its group is, which not every log needs.
     pub(super) fn weight(
         &self,
         log: &Log,
-        round: &Plain,
+        segment: SegmentId,
+        arm: ArmId,
+        set: u32,
         groups: &ArmGroups,
         probability: impl FnOnce(usize) -> f64,
     ) -> f64 {
-        let Some(group) = groups.group(round.arm) else { return f64::NAN };
+        let Some(group) = groups.group(arm) else { return f64::NAN };
         match self {
             Self::Counted => {
-                let eligible = log.set(round.set);
+                let eligible = log.set(set);
                 let among = groups.members(group).iter().filter(|&&arm| eligible.contains(arm)).count();
                 probability(group) * eligible.len() as f64 / among as f64
             }
             Self::Shown(behaviour) => {
-                let share = behaviour.get(&(round.segment, group)).copied().unwrap_or(f64::NAN);
+                let share = behaviour.get(&(segment, group)).copied().unwrap_or(f64::NAN);
                 probability(group) / share
             }
-            Self::Averaged(weights) => weights.get(&(round.segment, group)).copied().unwrap_or(f64::NAN),
+            Self::Averaged(weights) => weights.get(&(segment, group)).copied().unwrap_or(f64::NAN),
         }
     }
 }

@@ -43,6 +43,7 @@
 //! ```
 
 mod adaptivity;
+mod alike;
 mod anytime;
 mod arm_groups;
 mod best_per_segment;
@@ -78,6 +79,7 @@ mod target;
 mod weighted;
 mod weighted_rounds;
 
+pub use alike::Varies;
 pub use anytime::{Anytime, RunningValue};
 pub use arm_groups::{ArmGroups, UnknownDimension};
 pub use best_per_segment::BestPerSegment;

@@ -1,5 +1,8 @@
 //! A question put to a log: what would this target have earned?
 
+use std::sync::OnceLock;
+
+use super::alike::Alike;
 use super::arm_groups::ArmGroups;
 use super::estimate::EstimateError;
 use super::log::{Chunk, Log, ranges};
@@ -46,19 +49,22 @@ pub struct Question<'a> {
     model: Option<&'a dyn RewardModel>,
     groups: Option<(&'a ArmGroups, Marginal)>,
     clusters: Option<(&'a [u32], usize)>,
+    /// Made when it is first asked for.
+    alike: OnceLock<Option<Alike>>,
 }
 
 impl<'a> Question<'a> {
     /// What would this target have earned, by this log?
     #[must_use]
     pub fn new(log: &'a Log, target: &'a dyn TargetPolicy) -> Self {
-        Self { log, target, model: None, groups: None, clusters: None }
+        Self { log, target, model: None, groups: None, clusters: None, alike: OnceLock::new() }
     }
 
     /// Adds a reward model, for the direct method and everything doubly robust.
     #[must_use]
     pub fn model(mut self, model: &'a dyn RewardModel) -> Self {
         self.model = Some(model);
+        self.alike = OnceLock::new();
         self
     }
 
@@ -66,6 +72,7 @@ impl<'a> Question<'a> {
     #[must_use]
     pub fn dimensions(mut self, groups: &'a ArmGroups) -> Self {
         self.groups = Some((groups, Marginal::new(self.log, self.target, groups)));
+        self.alike = OnceLock::new();
         self
     }
 
@@ -85,6 +92,14 @@ impl<'a> Question<'a> {
     }
 }
 
+impl Question<'_> {
+    /// What rounds share, so far as so many groups are asked about.
+    fn shared(&self, groups: usize) -> Shared<'_> {
+        let make = || Alike::new(self.log, self.target, self.model, self.groups.as_ref());
+        Shared::new(self.log, self.target, self.alike.get_or_init(make).as_ref(), groups)
+    }
+}
+
 impl sealed::Evaluable for Question<'_> {
     #[expect(private_interfaces, reason = "sealed")]
     fn source(&self) -> &dyn Source {
@@ -96,8 +111,9 @@ impl Source for Question<'_> {
     fn survey(&self) -> Result<Survey, EstimateError> {
         let log = self.log;
         let mut support = Support::new(log);
-        let mut shared = Shared::new(log, self.target, 0);
+        let mut shared = self.shared(0);
         let (mut sums, mut outside_support) = (WeightSums::default(), 0);
+        let all_shown = support.shows_all();
         let (mut chunk, mut weights) = (Chunk::default(), Vec::new());
         for rounds in ranges(log.rounds().len()) {
             log.unpack(rounds.clone(), &mut chunk);
@@ -113,7 +129,7 @@ impl Source for Question<'_> {
                 .for_each(|(weight, propensity)| *weight /= propensity);
             sums.add(&weights);
             // A uniform log could have shown every eligible arm, whatever it happened to show.
-            if log.is_uniform() {
+            if log.is_uniform() || all_shown && chunk.allows_all {
                 continue;
             }
             for ((round, &segment), &set) in rounds.zip(&chunk.segments).zip(&chunk.sets) {
@@ -134,7 +150,7 @@ impl Source for Question<'_> {
         let log = self.log;
         let smaller = 1.0 / log.unit();
         let groups = self.groups.as_ref().filter(|_| wanted.marginal);
-        let mut shared = Shared::new(log, self.target, groups.map_or(0, |(groups, _)| groups.len()));
+        let mut shared = self.shared(groups.map_or(0, |(groups, _)| groups.len()));
         let mut chunk = Chunk::default();
         let mut columns: [Vec<f64>; 4] = Default::default();
         for rounds in ranges(log.rounds().len()) {
@@ -151,9 +167,7 @@ impl Source for Question<'_> {
                 shared.marginal(first, &chunk, groups, of, marginal);
             }
             // The unit is a power of two: the product is what the quotient would be.
-            for column in [&mut chunk.rewards, &mut *predicted, &mut *expected] {
-                column.iter_mut().for_each(|number| *number *= smaller);
-            }
+            chunk.rewards.iter_mut().for_each(|reward| *reward *= smaller);
             visit(Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal });
         }
         Ok(())

@@ -2,6 +2,7 @@
 
 use crate::arm::ArmId;
 
+use super::alike::Alike;
 use super::arm_groups::ArmGroups;
 use super::log::{Chunk, Log};
 use super::marginal::Marginal;
@@ -12,6 +13,10 @@ use super::target::{Occasion, TargetPolicy};
 pub(super) struct Shared<'a> {
     log: &'a Log,
     target: &'a dyn TargetPolicy,
+    /// Looked up where all rounds of a chunk allow all arms; what follows is for other rounds.
+    alike: Option<&'a Alike>,
+    /// Of the chunk, where it is looked up.
+    looked_up: Vec<u32>,
     probabilities: Rows,
     predictions: Rows,
     /// `[segment][variant of the target][variant of the model]`, NaN where not made yet; empty where that is too many.
@@ -28,12 +33,21 @@ pub(super) struct Shared<'a> {
 const LARGEST: usize = 1 << 21;
 
 impl<'a> Shared<'a> {
-    pub(super) fn new(log: &'a Log, target: &'a dyn TargetPolicy, groups: usize) -> Self {
-        let places = log.segments().len() * FOLDS;
+    pub(super) fn new(
+        log: &'a Log,
+        target: &'a dyn TargetPolicy,
+        alike: Option<&'a Alike>,
+        groups: usize,
+    ) -> Self {
+        // Rounds that name no set leave nothing to do where they are looked up.
+        let others = alike.is_none() || log.sets() > 1;
+        let places = if others { log.segments().len() * FOLDS } else { 0 };
         let room = |entries: usize| if entries <= LARGEST { vec![f64::NAN; entries] } else { Vec::new() };
         Self {
             log,
             target,
+            alike,
+            looked_up: Vec::new(),
             probabilities: Rows::new(log, places),
             predictions: Rows::new(log, places),
             expected: room(places * FOLDS),
@@ -45,11 +59,15 @@ impl<'a> Shared<'a> {
 
     /// The target's probability of what was sent in each round of a chunk, which is the next of all methods.
     pub(super) fn probabilities(&mut self, first: usize, chunk: &Chunk, probabilities: &mut Vec<f64>) {
+        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+            alike.places(first, chunk, &mut self.looked_up);
+            return alike.probabilities(&self.looked_up, probabilities);
+        }
         let (log, target) = (self.log, self.target);
         self.places.clear();
         for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
             let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
-            let place = place(&occasion, target.variant(occasion.round));
+            let place = place(&occasion, target.varies().variant(occasion.round));
             self.places.push(place);
             let row = place
                 .and_then(|place| self.probabilities.row(place, |arm| target.probability(&occasion, arm)));
@@ -60,7 +78,7 @@ impl<'a> Shared<'a> {
         }
     }
 
-    /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms.
+    /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms, in the log's unit.
     pub(super) fn predictions(
         &mut self,
         first: usize,
@@ -69,16 +87,22 @@ impl<'a> Shared<'a> {
         predicted: &mut Vec<f64>,
         expected: &mut Vec<f64>,
     ) {
+        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+            return alike.predictions(&self.looked_up, predicted, expected);
+        }
         let (log, target) = (self.log, self.target);
+        // The unit is a power of two: the product is what the quotient would be.
+        let smaller = 1.0 / log.unit();
         for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
             let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
-            let variant = model.variant(occasion.round).filter(|&variant| variant < FOLDS);
+            let variant = model.varies().variant(occasion.round);
             let row = place(&occasion, variant)
                 .and_then(|place| self.predictions.row(place, |arm| model.reward(&occasion, arm)));
-            predicted.push(match row {
+            let prediction = match row {
                 Some(row) => row[arm.index()],
                 None => model.reward(&occasion, arm),
-            });
+            };
+            predicted.push(prediction * smaller);
             let sum = || {
                 let arms = occasion.eligible.iter().map(|arm| (arm, target.probability(&occasion, arm)));
                 // An arm that is never sent may have a prediction that is no number.
@@ -86,7 +110,7 @@ impl<'a> Shared<'a> {
                 sent.map(|(arm, probability)| probability * model.reward(&occasion, arm)).sum()
             };
             let place = self.places[offset].zip(variant).map(|(row, variant)| row * FOLDS + variant);
-            expected.push(kept(&mut self.expected, place, sum));
+            expected.push(kept(&mut self.expected, place, sum) * smaller);
         }
     }
 
@@ -99,6 +123,9 @@ impl<'a> Shared<'a> {
         of: &Marginal,
         marginal: &mut Vec<f64>,
     ) {
+        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+            return alike.marginal(&self.looked_up, marginal);
+        }
         let (log, target) = (self.log, self.target);
         for (offset, round) in chunk.plain().enumerate() {
             let occasion = Occasion::of(log, first + offset, &round);
@@ -108,7 +135,7 @@ impl<'a> Shared<'a> {
             };
             let place = self.places[offset].zip(groups.group(round.arm));
             let place = place.map(|(row, group)| row * groups.len() + group);
-            let make = || of.weight(log, &round, groups, probability);
+            let make = || of.weight(log, round.segment, round.arm, round.set, groups, probability);
             marginal.push(kept(&mut self.marginal, place, make));
         }
     }
@@ -117,7 +144,7 @@ impl<'a> Shared<'a> {
     pub(super) fn is_supported(&mut self, occasion: &Occasion<'_>) -> bool {
         let (log, target) = (self.log, self.target);
         let ask = || target.is_supported(occasion, log.shown(occasion.segment));
-        let place = place(occasion, target.variant(occasion.round));
+        let place = place(occasion, target.varies().variant(occasion.round));
         match place.and_then(|place| self.supported.get_mut(place)) {
             Some(answer) => *answer.get_or_insert_with(ask),
             None => ask(),
@@ -127,7 +154,7 @@ impl<'a> Shared<'a> {
 
 /// The place of a segment and a variant; none where the round has numbers of its own.
 fn place(occasion: &Occasion<'_>, variant: Option<usize>) -> Option<usize> {
-    let variant = variant.filter(|&variant| variant < FOLDS)?;
+    let variant = variant?;
     occasion.eligible.is_all().then_some(occasion.segment.index() * FOLDS + variant)
 }
 

@@ -26,6 +26,13 @@ impl<'a> Support<'a> {
         Self { log, table, others: HashMap::new() }
     }
 
+    /// Whether every segment that the log shows at all shows all arms.
+    pub(super) fn shows_all(&self) -> bool {
+        let segments = (0..self.log.segments().len() as u32).map(SegmentId::new);
+        let mut shown = segments.map(|segment| self.log.shown(segment).len());
+        shown.all(|shown| shown == 0 || shown == self.log.arms().len())
+    }
+
     /// Whether the log shows all arms of the set in this segment.
     pub(super) fn is_shown(&mut self, segment: SegmentId, set: u32) -> bool {
         let log = self.log;

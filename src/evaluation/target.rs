@@ -7,6 +7,7 @@ use crate::arm::{ArmId, Eligibility};
 use crate::policy::{Fixed, Uniform};
 use crate::segment::SegmentId;
 
+use super::alike::Varies;
 use super::log::{Log, Plain};
 
 /// What a policy may know when it chooses in a round.
@@ -48,11 +49,9 @@ pub trait TargetPolicy: fmt::Debug {
     /// The probability, in [0, 1], of an eligible arm on this occasion. Over the eligible arms they sum to one.
     fn probability(&self, occasion: &Occasion<'_>, arm: ArmId) -> f64;
 
-    /// Rounds of one segment that allow all arms, with the same number here, below [`FOLDS`](super::FOLDS), get the same
-    /// probabilities. The default, `None`, is for probabilities of each round's own; they may take a sum over all arms
-    /// in every round.
-    fn variant(&self, _round: usize) -> Option<usize> {
-        None
+    /// How the probabilities vary among the rounds of one segment that allow all arms. The default says by round.
+    fn varies(&self) -> Varies {
+        Varies::ByRound
     }
 
     /// Whether every arm that the target may send here is among those which the log shows in this segment
@@ -71,8 +70,8 @@ impl TargetPolicy for Uniform {
         occasion.even_share()
     }
 
-    fn variant(&self, _: usize) -> Option<usize> {
-        Some(0)
+    fn varies(&self) -> Varies {
+        Varies::Not
     }
 
     fn is_supported(&self, occasion: &Occasion<'_>, _: &[ArmId]) -> bool {
@@ -89,8 +88,8 @@ impl TargetPolicy for Fixed {
         }
     }
 
-    fn variant(&self, _: usize) -> Option<usize> {
-        Some(0)
+    fn varies(&self) -> Varies {
+        Varies::Not
     }
 
     fn is_supported(&self, occasion: &Occasion<'_>, shown: &[ArmId]) -> bool {
@@ -215,7 +214,7 @@ impl TargetPolicy for TargetTable {
         let left: f64 = occasion.eligible.iter().filter_map(|arm| row.get(arm.index())).sum();
         if left > 0.0 { probability / left } else { occasion.even_share() }
     }
-    fn variant(&self, _: usize) -> Option<usize> {
-        Some(0)
+    fn varies(&self) -> Varies {
+        Varies::Not
     }
 }

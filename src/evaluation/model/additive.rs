@@ -2,6 +2,7 @@
 
 use crate::arm::ArmId;
 
+use super::super::alike::Varies;
 use super::super::cells::Cells;
 use super::super::log::Log;
 use super::super::target::Occasion;
@@ -73,8 +74,8 @@ impl RewardModel for AdditiveModel {
         true
     }
 
-    fn variant(&self, round: usize) -> Option<usize> {
-        Some(fold(round))
+    fn varies(&self) -> Varies {
+        Varies::ByFold
     }
 }
 

@@ -16,6 +16,7 @@ use std::fmt;
 
 use crate::arm::ArmId;
 
+use super::alike::Varies;
 use super::log::Log;
 use super::roundwise::lots;
 use super::target::Occasion;
@@ -41,10 +42,9 @@ pub trait RewardModel: fmt::Debug {
         false
     }
 
-    /// Rounds of one segment with the same number here, below [`FOLDS`], get the same predictions. The default, `None`,
-    /// is for predictions of each round's own; they take a sum over all arms in every round.
-    fn variant(&self, _round: usize) -> Option<usize> {
-        None
+    /// How the predictions vary among the rounds of one segment. The default says by round.
+    fn varies(&self) -> Varies {
+        Varies::ByRound
     }
 }
 
