@@ -133,7 +133,7 @@ impl Anytime {
         if source.clusters().is_some() {
             return Err(EstimateError::Clusters);
         }
-        let survey = source.survey()?;
+        let survey = source.survey(Wanted::default(), &mut |_| ())?;
         if survey.rounds == 0 {
             return Err(EstimateError::NoRounds);
         }

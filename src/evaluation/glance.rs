@@ -27,7 +27,7 @@ impl Anytime {
         // Refuses what cannot be bounded.
         self.with_baseline(rounds)?;
         let source = rounds.source();
-        let survey = source.survey()?;
+        let survey = source.survey(Wanted::default(), &mut |_| ())?;
         let limit = self.limit().filter(|_| survey.outside_support == 0);
         let (minimum, maximum) = source.range();
         let (least, span) = (minimum / source.unit(), (maximum - minimum) / source.unit());
@@ -63,7 +63,7 @@ impl Anytime {
 pub fn weight_counts(rounds: &impl Evaluable, limits: &[f64]) -> Result<Vec<usize>, EstimateError> {
     let source = rounds.source();
     let mut counts = vec![0; limits.len() + 1];
-    source.survey()?;
+    source.survey(Wanted::default(), &mut |_| ())?;
     source.each(Wanted::default(), &mut |Facts { weight, .. }| {
         weight.iter().for_each(|weight| counts[limits.partition_point(|limit| limit < weight)] += 1);
     })?;

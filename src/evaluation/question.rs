@@ -93,10 +93,45 @@ impl<'a> Question<'a> {
 }
 
 impl Question<'_> {
-    /// What rounds share, so far as so many groups are asked about.
-    fn shared(&self, groups: usize) -> Shared<'_> {
-        let make = || Alike::new(self.log, self.target, self.model, self.groups.as_ref());
-        Shared::new(self.log, self.target, self.alike.get_or_init(make).as_ref(), groups)
+    /// Visits all rounds in order, a chunk at a time.
+    fn walk(
+        &self,
+        wanted: Wanted,
+        mut visit: impl FnMut(&mut Shared<'_>, &Chunk, Facts<'_>),
+    ) -> Result<(), EstimateError> {
+        let log = self.log;
+        let smaller = 1.0 / log.unit();
+        let groups = self.groups.as_ref().filter(|_| wanted.marginal);
+        let make = || Alike::new(log, self.target, self.model, self.groups.as_ref());
+        let alike = self.alike.get_or_init(make).as_ref();
+        let mut shared = Shared::new(log, self.target, alike, groups.map_or(0, |(groups, _)| groups.len()));
+        let mut chunk = Chunk::default();
+        let mut columns: [Vec<f64>; 4] = Default::default();
+        for rounds in ranges(log.rounds().len()) {
+            let first = rounds.start;
+            log.unpack(rounds, &mut chunk);
+            columns.iter_mut().for_each(Vec::clear);
+            let [weight, predicted, expected, marginal] = &mut columns;
+            shared.probabilities(first, &chunk, weight);
+            if let Some(offset) = weight.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
+                return Err(EstimateError::Probability {
+                    round: first + offset,
+                    probability: weight[offset],
+                });
+            }
+            weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
+            if let Some(model) = self.model.filter(|_| wanted.model) {
+                shared.predictions(first, &chunk, model, predicted, expected);
+            }
+            if let Some((groups, of)) = groups {
+                shared.marginal(first, &chunk, groups, of, marginal);
+            }
+            // The unit is a power of two: the product is what the quotient would be.
+            chunk.rewards.iter_mut().for_each(|reward| *reward *= smaller);
+            let facts = Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal };
+            visit(&mut shared, &chunk, facts);
+        }
+        Ok(())
     }
 }
 
@@ -108,37 +143,24 @@ impl sealed::Evaluable for Question<'_> {
 }
 
 impl Source for Question<'_> {
-    fn survey(&self) -> Result<Survey, EstimateError> {
+    fn survey(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<Survey, EstimateError> {
         let log = self.log;
         let mut support = Support::new(log);
-        let mut shared = self.shared(0);
         let (mut sums, mut outside_support) = (WeightSums::default(), 0);
+        // A uniform log could have shown every eligible arm, whatever it happened to show.
         let all_shown = support.shows_all();
-        let (mut chunk, mut weights) = (Chunk::default(), Vec::new());
-        for rounds in ranges(log.rounds().len()) {
-            log.unpack(rounds.clone(), &mut chunk);
-            weights.clear();
-            shared.probabilities(rounds.start, &chunk, &mut weights);
-            if let Some(offset) = weights.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
-                let (round, probability) = (rounds.start + offset, weights[offset]);
-                return Err(EstimateError::Probability { round, probability });
-            }
-            weights
-                .iter_mut()
-                .zip(&chunk.propensities)
-                .for_each(|(weight, propensity)| *weight /= propensity);
-            sums.add(&weights);
-            // A uniform log could have shown every eligible arm, whatever it happened to show.
-            if log.is_uniform() || all_shown && chunk.allows_all {
-                continue;
-            }
-            for ((round, &segment), &set) in rounds.zip(&chunk.segments).zip(&chunk.sets) {
-                if !support.is_shown(segment, set) {
-                    let occasion = Occasion { is_shown: false, ..Occasion::at(log, round, segment, set) };
-                    outside_support += usize::from(!shared.is_supported(&occasion));
+        self.walk(wanted, |shared, chunk, facts| {
+            sums.add(facts.weight);
+            if !(log.is_uniform() || all_shown && chunk.allows_all) {
+                for (round, (&segment, &set)) in (facts.first..).zip(chunk.segments.iter().zip(&chunk.sets)) {
+                    if !support.is_shown(segment, set) {
+                        let occasion = Occasion { is_shown: false, ..Occasion::at(log, round, segment, set) };
+                        outside_support += usize::from(!shared.is_supported(&occasion));
+                    }
                 }
             }
-        }
+            visit(facts);
+        })?;
         if log.has_propensities() {
             Ok(sums.survey(outside_support))
         } else {
@@ -147,30 +169,7 @@ impl Source for Question<'_> {
     }
 
     fn each(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<(), EstimateError> {
-        let log = self.log;
-        let smaller = 1.0 / log.unit();
-        let groups = self.groups.as_ref().filter(|_| wanted.marginal);
-        let mut shared = self.shared(groups.map_or(0, |(groups, _)| groups.len()));
-        let mut chunk = Chunk::default();
-        let mut columns: [Vec<f64>; 4] = Default::default();
-        for rounds in ranges(log.rounds().len()) {
-            let first = rounds.start;
-            log.unpack(rounds, &mut chunk);
-            columns.iter_mut().for_each(Vec::clear);
-            let [weight, predicted, expected, marginal] = &mut columns;
-            shared.probabilities(first, &chunk, weight);
-            weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
-            if let Some(model) = self.model.filter(|_| wanted.model) {
-                shared.predictions(first, &chunk, model, predicted, expected);
-            }
-            if let Some((groups, of)) = groups {
-                shared.marginal(first, &chunk, groups, of, marginal);
-            }
-            // The unit is a power of two: the product is what the quotient would be.
-            chunk.rewards.iter_mut().for_each(|reward| *reward *= smaller);
-            visit(Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal });
-        }
-        Ok(())
+        self.walk(wanted, |_, _, facts| visit(facts))
     }
 
     fn allows(&self, estimator: Estimator) -> bool {

@@ -124,9 +124,12 @@ impl sealed::Evaluable for WeightedRounds {
 }
 
 impl Source for WeightedRounds {
-    fn survey(&self) -> Result<Survey, EstimateError> {
+    fn survey(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<Survey, EstimateError> {
         let mut sums = WeightSums::default();
-        self.weights.chunks(CHUNK).for_each(|weights| sums.add(weights));
+        self.each(wanted, &mut |facts| {
+            sums.add(facts.weight);
+            visit(facts);
+        })?;
         Ok(sums.survey(0))
     }
 

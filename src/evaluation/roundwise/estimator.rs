@@ -192,16 +192,6 @@ impl Estimator {
             }
         }
     }
-
-    /// What one round adds where λ is what is changed: its term in `terms`, of those that are cut off.
-    pub(super) fn beyond(self, facts: Facts<'_>, round: usize, level: f64) -> f64 {
-        let (weight, reward) = (facts.weight[round], facts.reward[round]);
-        match self {
-            Self::ClippedIps => weight.min(level) * reward,
-            _ if weight > level => facts.expected[round],
-            _ => facts.expected[round] + weight * (reward - facts.predicted[round]),
-        }
-    }
 }
 
 /// m + f(w) (r − q̂).

@@ -42,8 +42,9 @@ impl Wanted {
 
 /// Where rounds come from: columns in memory, or a log seen by a target.
 pub(in super::super) trait Source {
-    /// A look at all the weights; the same each time.
-    fn survey(&self) -> Result<Survey, EstimateError>;
+    /// A look at all the weights; the same each time. On the way it shows the rounds as [`Source::each`] does, so that
+    /// what needs no survey need not wait for another pass.
+    fn survey(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<Survey, EstimateError>;
 
     /// All rounds in order, at most [`CHUNK`] at a time; the same each time.
     fn each(&self, wanted: Wanted, visit: &mut dyn FnMut(Facts<'_>)) -> Result<(), EstimateError>;

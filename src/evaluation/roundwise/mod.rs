@@ -11,6 +11,7 @@ pub(super) mod facts;
 mod interval;
 pub(super) mod lots;
 mod moments;
+mod one_pass;
 mod shrinkage;
 mod sums;
 mod units;
@@ -21,7 +22,7 @@ pub use interval::Interval;
 
 use super::estimate::{Estimate, EstimateError};
 use facts::{Source, Survey};
-use sums::{Spread, Totals};
+use sums::{Spread, Tally, Totals};
 
 /// Which estimators are asked, and how their intervals are made.
 ///
@@ -165,9 +166,9 @@ impl Evaluator {
     /// not there. What a single estimator cannot say stands in its [`Answer`].
     pub fn evaluate(&self, rounds: &impl Evaluable) -> Result<Evaluation, EstimateError> {
         let source = rounds.source();
-        let (survey, asked) = self.ask(source)?;
+        let (survey, early, asked) = self.ask(source)?;
         let asked_of: Vec<Asked> = asked.iter().filter_map(|asked| asked.as_ref().ok().copied()).collect();
-        let mut said = self.say(source, &survey, &asked_of)?.into_iter();
+        let mut said = self.say(source, &survey, &early, &asked_of)?.into_iter();
         let estimates = asked.iter().map(|asked| match asked {
             Ok(asked) => Answer {
                 estimator: asked.estimator,
@@ -201,11 +202,11 @@ impl Evaluator {
     ) -> Result<Difference, EstimateError> {
         let alone = Self { estimators: Some(vec![estimator]), ..self.clone() };
         let linearised = |source: &dyn Source| {
-            let (survey, asked) = alone.ask(source)?;
+            let (survey, early, asked) = alone.ask(source)?;
             let asked = asked.into_iter().next().unwrap_or(Err((estimator, EstimateError::NoRounds)));
             let asked = asked.map_err(|(_, error)| error)?;
             let moved = asked.with_the_fit(source);
-            let totals = sums::totals(source, &[asked, moved])?;
+            let totals = Tally::complete(source, &[asked, moved], &early)?;
             let [value, by] = totals[..] else { return Err(EstimateError::NoRounds) };
             sums::check(&asked, &value, &survey)?;
             Ok((value, sums::linearised(source, moved, &by)?))
@@ -213,24 +214,25 @@ impl Evaluator {
         difference::paired(of.source(), to.source(), linearised, alone.confidence)
     }
 
-    /// Each estimator with its level, or why it has none.
+    /// Each estimator with its level, or why it has none. The survey comes with the totals of those without a level.
     #[expect(clippy::type_complexity, reason = "one use, one line above the other")]
     fn ask(
         &self,
         source: &dyn Source,
-    ) -> Result<(Survey, Vec<Result<Asked, (Estimator, EstimateError)>>), EstimateError> {
+    ) -> Result<(Survey, Tally, Vec<Result<Asked, (Estimator, EstimateError)>>), EstimateError> {
         if let Some(lambda) = self.lambda.filter(|lambda| !(*lambda > 0.0)) {
             return Err(EstimateError::Lambda { lambda });
         }
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
             return Err(EstimateError::Confidence { confidence: self.confidence });
         }
-        let survey = source.survey()?;
+        let all = || Estimator::ALL.into_iter().filter(|&estimator| source.allows(estimator)).collect();
+        let estimators: Vec<Estimator> = self.estimators.clone().unwrap_or_else(all);
+        let mut early = Tally::of(self.without_survey(source, &estimators));
+        let survey = source.survey(early.wanted(), &mut |facts| early.add(facts))?;
         if survey.rounds == 0 {
             return Err(EstimateError::NoRounds);
         }
-        let all = || Estimator::ALL.into_iter().filter(|&estimator| source.allows(estimator)).collect();
-        let estimators: Vec<Estimator> = self.estimators.clone().unwrap_or_else(all);
         if let Some(&estimator) = estimators.iter().find(|&&estimator| !source.allows(estimator)) {
             return Err(EstimateError::Missing { estimator });
         }
@@ -248,7 +250,25 @@ impl Evaluator {
             Ok(Asked { estimator, level, seed: self.seed })
         });
         let asked = asked.collect();
-        Ok((survey, asked))
+        Ok((survey, early, asked))
+    }
+
+    /// What of the estimators, and of those by which they move, needs nothing that only a survey tells.
+    fn without_survey(&self, source: &dyn Source, estimators: &[Estimator]) -> Vec<Asked> {
+        let mut early: Vec<Asked> = Vec::new();
+        for &estimator in estimators.iter().filter(|&&estimator| source.allows(estimator)) {
+            let asked = Asked { estimator, level: self.lambda.unwrap_or(f64::NAN), seed: self.seed };
+            for asked in [asked.with_the_fit(source), asked] {
+                let known = match asked.estimator {
+                    Estimator::Replay => false,
+                    estimator => !estimator.has_lambda() || self.lambda.is_some(),
+                };
+                if known && !early.iter().any(|other| other.is(&asked)) {
+                    early.push(asked);
+                }
+            }
+        }
+        early
     }
 
     /// The estimates, in the order asked.
@@ -256,6 +276,7 @@ impl Evaluator {
         &self,
         source: &dyn Source,
         survey: &Survey,
+        early: &Tally,
         asked: &[Asked],
     ) -> Result<Vec<Result<Estimate, EstimateError>>, EstimateError> {
         // Whose chance moves the value: of a fitted model, that of the rounds it was fitted to.
@@ -271,7 +292,7 @@ impl Evaluator {
         let asked: Vec<usize> = asked.iter().map(&mut place_of).collect();
         // Those that move come first, and only they are asked how far.
         let movers = moved.iter().max().map_or(0, |&last| last + 1);
-        let totals = sums::totals(source, &all)?;
+        let totals = Tally::complete(source, &all, early)?;
         let spreads = sums::spreads(source, &all[..movers], &totals[..movers])?;
         let around = self.intervals(source, survey, &all[..movers], &totals, &spreads)?;
         let unit = source.unit();

@@ -44,36 +44,39 @@ struct Tried {
     levels: Vec<f64>,
     moments: Vec<Moments>,
     terms: Terms,
-    /// Rounds whose weight is above the level in question: their places in the chunk.
-    above: Vec<usize>,
+    /// w (r − q̂) of each round of the chunk.
+    corrections: Vec<f64>,
 }
 
 impl Tried {
     fn new(estimator: Estimator, levels: Vec<f64>) -> Self {
         let moments = vec![Moments::default(); levels.len()];
-        Self { estimator, levels, moments, terms: Terms::default(), above: Vec::new() }
+        Self { estimator, levels, moments, terms: Terms::default(), corrections: Vec::new() }
     }
 
     fn add(&mut self, facts: Facts<'_>) {
-        let Self { estimator, levels, moments, terms, above } = self;
+        let Self { estimator, levels, moments, terms, corrections } = self;
+        let Facts { weight, reward, predicted, expected, .. } = facts;
         // No lots are drawn here.
         estimator.terms(facts, levels[0], 0, terms);
         moments[0].merge(&Moments::of(&terms.added));
-        let shrinks = *estimator == Estimator::Dros;
-        above.clear();
-        if !shrinks && let Some(last) = levels.last() {
-            above.extend((0..facts.weight.len()).filter(|&round| facts.weight[round] > *last));
-        }
+        corrections.clear();
+        let residuals = reward.iter().zip(predicted).map(|(r, q)| r - q);
+        corrections.extend(weight.iter().zip(residuals).map(|(w, residual)| w * residual));
+        // Near the mean of every level, as variances go.
+        let near = moments[0].mean;
         for (&level, moments) in levels.iter().zip(moments).skip(1) {
-            if shrinks {
-                estimator.terms(facts, level, 0, terms);
-            } else {
-                // Only the terms of weights above some level change; from level to level they stay changed or change.
-                for &round in &*above {
-                    terms.added[round] = estimator.beyond(facts, round, level);
-                }
-            }
-            moments.merge(&Moments::of(&terms.added));
+            moments.merge(&match estimator {
+                Estimator::ClippedIps => Moments::about(near, [weight, reward, reward], |w, r, _| {
+                    (if w < level { w } else { level }) * r
+                }),
+                Estimator::SwitchDr => Moments::about(near, [weight, corrections, expected], |w, c, m| {
+                    m + if w <= level { c } else { 0.0 }
+                }),
+                _ => Moments::about(near, [weight, corrections, expected], |w, c, m| {
+                    m + c * (level / (w * w + level))
+                }),
+            });
         }
     }
 

@@ -1,9 +1,10 @@
-//! Two passes over the rounds: the means that make a value, then the spread about them.
+//! The means that make a value, and the spread about them: in one pass over the rounds, or in two.
 
 use super::super::estimate::EstimateError;
 use super::Asked;
 use super::estimator::{Estimator, Terms};
-use super::facts::{Source, Survey, Wanted};
+use super::facts::{Facts, Source, Survey, Wanted};
+use super::one_pass::Guessed;
 
 /// Sums of what the rounds add.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,6 +19,7 @@ pub(super) struct Totals {
     pub(super) used: usize,
     /// Whether `used` are rounds kept.
     kept: bool,
+    guessed: Guessed,
 }
 
 impl Totals {
@@ -79,24 +81,38 @@ pub(super) fn each(
     })
 }
 
-/// The first pass.
-pub(super) fn totals(source: &dyn Source, asked: &[Asked]) -> Result<Vec<Totals>, EstimateError> {
-    let empty = |asked: &Asked| Totals {
-        ratio: asked.estimator.is_ratio(),
-        kept: asked.estimator == Estimator::Replay,
-        ..Totals::default()
-    };
-    let mut totals: Vec<Totals> = asked.iter().map(empty).collect();
-    let estimators: Vec<Estimator> = asked.iter().map(|asked| asked.estimator).collect();
-    let mut terms = Terms::default();
-    source.each(Wanted::by(&estimators), &mut |facts| {
+/// The totals of several estimators, chunk by chunk.
+#[derive(Debug)]
+pub(super) struct Tally {
+    asked: Vec<(Asked, Totals)>,
+    terms: Terms,
+}
+
+impl Tally {
+    pub(super) fn of(asked: impl IntoIterator<Item = Asked>) -> Self {
+        let empty = |asked: Asked| {
+            let (ratio, kept) = (asked.estimator.is_ratio(), asked.estimator == Estimator::Replay);
+            (asked, Totals { ratio, kept, ..Totals::default() })
+        };
+        Self { asked: asked.into_iter().map(empty).collect(), terms: Terms::default() }
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        let estimators: Vec<Estimator> = self.asked.iter().map(|(asked, _)| asked.estimator).collect();
+        Wanted::by(&estimators)
+    }
+
+    pub(super) fn add(&mut self, facts: Facts<'_>) {
+        let Self { asked, terms } = self;
         let used = facts.weight.iter().filter(|&&weight| weight > 0.0).count();
-        for (asked, totals) in asked.iter().zip(&mut totals) {
-            asked.estimator.terms(facts, asked.level, asked.seed, &mut terms);
+        for (asked, totals) in asked {
+            asked.estimator.terms(facts, asked.level, asked.seed, terms);
+            let sums = [&terms.added, &terms.numerator, &terms.denominator].map(|terms| sum(terms));
+            totals.guessed.add(terms, sums);
+            let [added, numerator, denominator] = sums;
             totals.rounds += facts.reward.len();
-            totals.added += sum(&terms.added);
-            totals.numerator += sum(&terms.numerator);
-            let denominator = sum(&terms.denominator);
+            totals.added += added;
+            totals.numerator += numerator;
             totals.denominator += denominator;
             totals.used += match asked.estimator {
                 // Of zeros and ones.
@@ -105,8 +121,23 @@ pub(super) fn totals(source: &dyn Source, asked: &[Asked]) -> Result<Vec<Totals>
                 _ => used,
             };
         }
-    })?;
-    Ok(totals)
+    }
+
+    /// Takes over what another tally says of those asked here; the rest is one pass over the rounds.
+    pub(super) fn complete(
+        source: &dyn Source,
+        asked: &[Asked],
+        other: &Self,
+    ) -> Result<Vec<Totals>, EstimateError> {
+        let known =
+            |asked: &Asked| other.asked.iter().find(|(other, _)| other.is(asked)).map(|known| known.1);
+        let mut rest = Self::of(asked.iter().filter(|asked| known(asked).is_none()).copied());
+        if !rest.asked.is_empty() {
+            source.each(rest.wanted(), &mut |facts| rest.add(facts))?;
+        }
+        let mut rest = rest.asked.iter().map(|(_, totals)| *totals);
+        Ok(asked.iter().filter_map(|asked| known(asked).or_else(|| rest.next())).collect())
+    }
 }
 
 /// How far the φ lie from 0, round by round or cluster by cluster.
@@ -131,13 +162,22 @@ impl Spread {
     }
 }
 
-/// The second pass.
+/// By the totals where they tell, else by a second pass.
 pub(super) fn spreads(
     source: &dyn Source,
     asked: &[Asked],
     totals: &[Totals],
 ) -> Result<Vec<Spread>, EstimateError> {
     let clusters = source.clusters();
+    if clusters.is_none() {
+        let told = |totals: &Totals| {
+            let (rounds, squares) = (totals.rounds, totals.guessed.squares(totals.rounds, totals.ratio));
+            squares.map(|squares| Spread::Rounds { rounds, squares })
+        };
+        if let Some(told) = totals.iter().map(told).collect() {
+            return Ok(told);
+        }
+    }
     let empty = |totals: &Totals| match clusters {
         Some((_, clusters)) => Spread::Clusters { rounds: totals.rounds, sums: vec![0.0; clusters] },
         None => Spread::Rounds { rounds: totals.rounds, squares: 0.0 },
