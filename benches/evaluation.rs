@@ -1,4 +1,4 @@
-//! Offline evaluation: rounds a second by IPS and SNIPS, by all estimators, and what a bootstrap takes.
+//! Offline evaluation: rounds a second by IPS and SNIPS, by all estimators, from a file, and what a bootstrap takes.
 //!
 //! Values, standard errors and intervals, on one thread. Beside them what people would write: one loop over two columns.
 //! `cargo bench --bench evaluation`; compare within one run.
@@ -19,8 +19,8 @@ const ARMS: u32 = 16;
 const SEGMENTS: u32 = 10;
 const ROUNDS: usize = 1_000_000;
 
-/// Rounds of 16 arms in four by four levels and ten segments, all arms alike.
-fn log() -> Log {
+/// Rounds of 16 arms in four by four levels and ten segments; all arms alike, or each round with a propensity of its own.
+fn log(own_propensities: bool) -> Log {
     let levels = |letter: char| (0..4).map(move |level| format!("{letter}{level}"));
     let arms = ArmSpace::builder().dimension("template", levels('t')).dimension("time", levels('h'));
     let segments = Segments::builder().attribute("stage", (0..SEGMENTS).map(|stage| format!("s{stage}")));
@@ -31,7 +31,10 @@ fn log() -> Log {
             Round {
                 segment: SegmentId::new(rng.random_range(0..SEGMENTS)),
                 arm: ArmId::new(arm),
-                propensity: 1.0 / f64::from(ARMS),
+                propensity: match own_propensities {
+                    true => (0.75 + 0.5 * rng.random::<f64>()) / f64::from(ARMS),
+                    false => 1.0 / f64::from(ARMS),
+                },
                 reward: Reward::from(rng.random_bool(0.02 + 0.005 * f64::from(arm))),
                 eligible: None,
             }
@@ -70,8 +73,50 @@ fn naive(weights: &[f64], rewards: &[f64]) -> [f64; 4] {
     [ips, spread.sqrt() / n, snips, ratio.sqrt() / total]
 }
 
+/// A file that is in the system's cache, read and evaluated; what people would write beside it.
+#[cfg(feature = "csv")]
+fn from_disk<M: criterion::measurement::Measurement>(
+    group: &mut criterion::BenchmarkGroup<'_, M>,
+    log: &Log,
+    target: &TargetTable,
+) {
+    use std::fmt::Write as _;
+    use std::fs;
+    use tactful::evaluation::csv::Columns;
+
+    let path = std::env::temp_dir().join(format!("tactful-bench-{}.csv", std::process::id()));
+    let mut text = "stage,arm,propensity,reward\n".to_owned();
+    for round in log.rounds() {
+        let (segment, arm) = (round.segment.index(), round.arm.index());
+        let _ = writeln!(text, "s{segment},a{arm},{},{}", round.propensity, round.reward.value());
+    }
+    fs::write(&path, text).expect("a place for files");
+    let plain = Evaluator::default().estimators([Estimator::Ips, Estimator::Snips]);
+    let columns = Columns::new("arm", "reward").segment("stage").propensity("propensity");
+    group.bench_function("ips and snips/csv on disk", |bencher| {
+        bencher.iter(|| {
+            let log = columns.open(black_box(&path)).expect("a log");
+            plain.evaluate(&Question::new(&log, target))
+        });
+    });
+    group.bench_function("ips and snips/csv on disk, naive loop", |bencher| {
+        bencher.iter(|| {
+            let text = fs::read_to_string(black_box(&path)).expect("text");
+            let (mut weights, mut rewards) = (Vec::new(), Vec::new());
+            for line in text.lines().skip(1) {
+                let fields: Vec<&str> = line.split(',').collect();
+                let propensity: f64 = fields[2].parse().expect("a number");
+                weights.push(1.0 / f64::from(ARMS) / propensity);
+                rewards.push(fields[3].parse().expect("a number"));
+            }
+            naive(&weights, &rewards)
+        });
+    });
+    let _ = fs::remove_file(path);
+}
+
 fn evaluation(criterion: &mut Criterion) {
-    let (log, target) = (log(), target());
+    let (log, varied, target) = (log(false), log(true), target());
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(2);
     let weights: Vec<f64> = (0..ROUNDS).map(|_| 2.0 * rng.random::<f64>()).collect();
     let rewards: Vec<f64> = (0..ROUNDS).map(|_| f64::from(u8::from(rng.random_bool(0.05)))).collect();
@@ -92,6 +137,13 @@ fn evaluation(criterion: &mut Criterion) {
     let question = Question::new(&log, &target);
     group
         .bench_function("ips and snips/log", |bencher| bencher.iter(|| plain.evaluate(black_box(&question))));
+
+    let question = Question::new(&varied, &target);
+    group.bench_function("ips and snips/log, propensities of their own", |bencher| {
+        bencher.iter(|| plain.evaluate(black_box(&question)));
+    });
+    #[cfg(feature = "csv")]
+    from_disk(&mut group, &log, &target);
 
     let model = PooledModel::fit(&log);
     let groups = ArmGroups::by_dimensions(log.arms(), ["template"]).expect("a dimension");
