@@ -230,8 +230,8 @@ fn no_panic_on_well_sealed_nonsense() {
         sealed(&body)
     };
     let token = |error| ParseError::Token(error);
-    let format = token(TokenError::Format { format: 2 });
-    assert_eq!(refused(&bandit, |bandit| bandit.parse(with(0, &[2]))), format);
+    let format = token(TokenError::Format { format: 3 });
+    assert_eq!(refused(&bandit, |bandit| bandit.parse(with(0, &[3]))), format);
     assert_eq!(refused(&bandit, |bandit| bandit.parse(with(25, &[0; 7]))), token(TokenError::Content));
     assert_eq!(refused(&bandit, |bandit| bandit.parse(with(25, &[255; 7]))), token(TokenError::Content));
     for (at, field) in [(19, [2, 0, 0]), (19, [255; 3]), (22, [3, 0, 0]), (22, [255; 3]), (32, [9, 9, 9])] {

@@ -1,6 +1,6 @@
 //! Golden files: what a released format has written stays loadable for ever, and today's build still writes it.
 //!
-//! A new format gets new files beside the old ones, written once by `TACTFUL_WRITE_GOLDEN=1 cargo test --test golden`.
+//! A new format gets new files beside the old ones, written once by `TACTFUL_WRITE_GOLDEN=1 cargo test --test kept golden`.
 #![cfg(feature = "journal")]
 
 use std::path::PathBuf;

@@ -301,7 +301,7 @@ fn work_until_killed(folder: &Path) {
 }
 
 /// `TACTFUL_KILLS` says how often; a few times by default, 300 in the long run:
-/// `TACTFUL_KILLS=300 cargo test --test nothing_lost killed`.
+/// `TACTFUL_KILLS=300 cargo test --test kept killed`.
 #[test]
 fn nothing_lost_when_a_busy_process_is_killed() {
     if let Ok(folder) = std::env::var("TACTFUL_WORK_IN") {
@@ -313,7 +313,7 @@ fn nothing_lost_when_a_busy_process_is_killed() {
     let mut acknowledged: BTreeMap<String, bool> = BTreeMap::new();
     for _ in 0..kills {
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "nothing_lost_when_a_busy_process_is_killed", "--nocapture"])
+            .args(["--exact", "nothing_lost::nothing_lost_when_a_busy_process_is_killed", "--nocapture"])
             .env("TACTFUL_WORK_IN", &folder.0)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

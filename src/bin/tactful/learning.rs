@@ -46,7 +46,7 @@ impl Life {
 
     /// Looks, if it is time to.
     pub(crate) fn watch(&mut self, bandit: &Bandit, log: &Log, round: usize) {
-        if round % self.every != 0 && round != log.rounds().len() {
+        if !round.is_multiple_of(self.every) && round != log.rounds().len() {
             return;
         }
         let (mut kept, mut sum, mut squares) = (0.0, 0.0, 0.0);
