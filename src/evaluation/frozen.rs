@@ -7,13 +7,14 @@ use std::fmt;
 use crate::arm::{ArmId, Eligibility};
 use crate::bandit::{Bandit, SelectError};
 use crate::belief::Beta;
-use crate::policy::{Policy, View};
+use crate::policy::{Policy, Portfolio, View};
 use crate::reward::Reward;
 use crate::segment::SegmentId;
 use crate::statistics::{ArmStatistics, StatisticsError};
 
 use super::alike::Varies;
 use super::cells::Cells;
+use super::learnt::Learnt;
 use super::log::Log;
 use super::model::{FOLDS, fold};
 use super::target::{Occasion, TargetPolicy};
@@ -127,12 +128,11 @@ impl Frozen {
         let probabilities = |segment: SegmentId, eligible: &Eligibility| {
             let arms: Vec<ArmId> = eligible.iter().collect();
             let of_fold = |counts: &Vec<ArmStatistics>| {
-                let of = |&arm: &ArmId| {
-                    cells.find(segment, arm).map_or_else(ArmStatistics::default, |cell| counts[cell])
-                };
-                let statistics: Vec<ArmStatistics> = arms.iter().map(of).collect();
-                let posteriors: Vec<Beta> = statistics.iter().map(|&arm| prior.after(arm)).collect();
-                let view = View::new(&arms, &posteriors, &statistics).of_segment(segment);
+                let learnt = Learnt { log, cells: &cells, counts, prior };
+                let statistics = learnt.statistics(segment, &arms);
+                let posteriors = learnt.posteriors(segment, &arms);
+                let view = View::new(&arms, &posteriors, &statistics);
+                let view = view.of_segment(segment).with_portfolio(&learnt);
                 let shares = normalised(policy.probabilities(&view).to_dense(arms.len()));
                 let even = exploration / arms.len() as f64;
                 let mut all = vec![0.0; log.arms().len()];

@@ -60,6 +60,7 @@ mod frozen;
 mod glance;
 mod honesty;
 mod inverse_propensity;
+mod learnt;
 mod log;
 mod marginal;
 mod model;

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use tactful::belief::{Beta, Borrowed, Tried, borrow};
+use tactful::evaluation::{Frozen, Log, Round};
 use tactful::policy::{
     Observes, Policy, PooledSegments, Probabilities, SharpenedThompson, Thompson, View, named,
 };
 use tactful::simulation::{Effects, Experiment, FactorWorld};
-use tactful::{ArmId, ArmSpace, Bandit, Cadence, Reward, SegmentId, Segments};
+use tactful::{ArmId, ArmSpace, Bandit, Cadence, Reward, RewardKind, SegmentId, Segments};
 
 fn numbers(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| number.to_string())
@@ -247,4 +248,28 @@ fn prices_are_told_by_the_beliefs_that_plans_are_made_by() {
     assert_eq!(told, *seen.lock().unwrap());
     let alone = bandit.posterior(segment, ArmId::new(0)).mean();
     assert!((told[0] - alone).abs() > 1e-3, "{told:?} {alone}");
+}
+
+/// Frozen over a log, a policy sees all its segments: ten rounds of one go by what four thousand of another say.
+#[test]
+fn a_frozen_target_borrows() {
+    let arms = ArmSpace::builder().dimension("template", numbers(2)).build().unwrap();
+    let segments = Segments::builder().attribute("age", numbers(2)).build().unwrap();
+    // Arm 1 earns 0.4 in the first segment; in the second nobody has paid.
+    let rounds = (0..4_010_u32).map(|number| Round {
+        segment: SegmentId::new(u32::from(number >= 4_000)),
+        arm: ArmId::new(number % 2),
+        propensity: 0.5,
+        reward: Reward::from(number < 4_000 && number % 2 == 1 && number % 10 < 4),
+        eligible: None,
+    });
+    let log = Log::new(arms, segments, RewardKind::Binary, rounds).unwrap();
+    let (flat, pooled) = (Shown::default(), Shown::default());
+    let seen = [&flat, &pooled].map(|shown| std::sync::Arc::clone(&shown.0));
+    Frozen::trained(&log, &flat, Beta::UNIFORM, 0.0).unwrap();
+    Frozen::trained(&log, &PooledSegments::new(pooled), Beta::UNIFORM, 0.0).unwrap();
+    // The last to be asked for is the second segment.
+    let [flat, pooled] = seen.map(|seen| seen.lock().unwrap().clone());
+    assert!(flat[1] < 0.25 && (flat[0] - flat[1]).abs() < 0.2, "{flat:?}");
+    assert!(pooled[1] > 0.2 && pooled[0] < 0.1, "{pooled:?}");
 }

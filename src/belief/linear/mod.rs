@@ -14,7 +14,7 @@
 //!
 //! *Rewards that are outstanding.* Where n decisions were made and m rewards have come, c is that of m decisions and S of n. Those
 //! that are known are taken for a sample of all: means are formed with (m/n)S. Widths are too, unless the policy counts an
-//! arm as tried when it is selected ([`Observes::Selections`](crate::policy::Observes)), which then uses S.
+//! arm as tried when it is selected, which then uses S.
 //!
 //! *How far it can be trusted.* A linear mean is a projection: outside of [0, 1] it means nothing, and where payments are a few
 //! per cent it may be negative. For the order of arms that does no harm. The logistic model keeps means where they belong; but
