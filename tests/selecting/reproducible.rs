@@ -136,7 +136,7 @@ fn plan(pulls: Pulls, arms: u32) -> u64 {
 }
 
 /// The same bits on every target: with other vector units (`RUSTFLAGS="-C target-cpu=native" cargo test --test
-/// reproducible --target-dir target/native`), another word size, another byte order.
+/// selecting reproducible --target-dir target/native`), another word size, another byte order.
 ///
 /// A change of the quadrature or of the table that moves a bit is **Value-breaking**: take the new numbers from what
 /// this test says is on its left, on two targets that agree.
