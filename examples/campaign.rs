@@ -38,9 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let truth = Truth::new(&arms, &segments);
 
     // 144 messages share templates, channels, tones and times: what one teaches goes for all that are like it. One message in
-    // twenty is spread evenly, for the sake of the log.
-    let bandit =
-        Bandit::builder(arms, segments).policy(PooledThompson::default()).exploration(0.05).build()?;
+    // twenty is spread evenly, for the sake of the log. The prior is for what is told of single messages: payments are rare.
+    let prior = Beta::new(1.0, 20.0)?;
+    let policy = PooledThompson::default();
+    let bandit = Bandit::builder(arms, segments).prior(prior).policy(policy).exploration(0.05).build()?;
     let arms = bandit.arms();
     let without_sms = arms.eligible(|arm| arm.level("channel") != "sms");
     let everyone = arms.all();
@@ -98,8 +99,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     report(&bandit, &truth);
     account.print();
     println!("\njournal: {} ({} MB)", path.display(), std::fs::metadata(&path)?.len() / 1_000_000);
-    // Payments are rare, and the prior of those who learn from the log says so.
-    replay(&path, Beta::new(1.0, 20.0)?)
+    replay(&path, prior)
 }
 
 fn at(day: u64, hour: u64) -> Timestamp {
