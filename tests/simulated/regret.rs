@@ -68,8 +68,9 @@ fn where_rewards_are_rare_the_right_geometry_is_worth_a_factor() {
 /// One setting of each on rare and on common rewards: against the base rate they do not break.
 #[test]
 fn the_repaired_adversarial_policies_are_fit_for_rare_rewards() {
-    for policy in ["tsallis-inf", "exp3-ix"] {
-        let [rare, common] = [1, 2].map(|column| regret(policy, column, 300));
+    // Measured over 300 runs each: 173.3 ± 6.4 and 192.5 ± 2.7, 114.5 ± 2.0 and 172.7 ± 1.6.
+    for (policy, runs) in [("tsallis-inf", [60, 300]), ("exp3-ix", [60, 100])] {
+        let [rare, common] = [1, 2].map(|column| regret(policy, column, runs[column - 1]));
         assert!(rare.mean + 2.0 * rare.standard_error < 400.0, "{policy}: {rare:?}");
         assert!(common.mean + 2.0 * common.standard_error < 200.0, "{policy}: {common:?}");
     }
