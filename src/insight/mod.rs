@@ -24,7 +24,7 @@
 //! println!("{report}");
 //!
 //! // Nothing works if even the best pays less often than this.
-//! let report = Insight::default().threshold(0.5).of_bandit(&bandit);
+//! let report = Insight::default().threshold(0.8).of_bandit(&bandit);
 //! assert!(report.segments[0].nothing_works);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
