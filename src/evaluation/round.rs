@@ -99,7 +99,7 @@ impl Error for RoundError {
     }
 }
 
-/// Why rounds do not make a [`Log`].
+/// Why rounds do not make a [`Log`](super::Log).
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum LogError {
