@@ -20,6 +20,7 @@
 mod bars;
 mod canvas;
 mod curves;
+mod effects;
 mod insight;
 mod intervals;
 mod page;
@@ -30,6 +31,7 @@ mod table;
 pub use bars::bars;
 pub use canvas::Figure;
 pub use curves::{Curve, curves};
+pub use effects::page as effects_page;
 pub use insight::page as insight_page;
 pub use intervals::{Bounded, intervals, intervals_about};
 pub use page::{Page, Section};

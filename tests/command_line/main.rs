@@ -8,4 +8,5 @@ mod pages;
 mod parquet_files;
 mod replay;
 mod report;
+mod segments;
 mod simulate;

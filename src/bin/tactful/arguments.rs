@@ -28,6 +28,9 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Tell what each level of each dimension adds, with intervals, and which pairs do more than that.
     Effects(Effects),
+    /// Tell which attributes of customers matter for what to send them, by a tree that is grown on half of a log and priced on
+    /// the other.
+    Segments(Segments),
     /// Let policies learn in a simulated world and compare what they regret.
     Simulate(Simulate),
     /// Tell what works, what fails and who paid when, by a journal or a snapshot.
@@ -204,6 +207,37 @@ pub(crate) struct Effects {
     /// The column with what came of it: a number, or yes and no.
     #[arg(long, value_name = "COL")]
     pub(crate) reward: Option<String>,
+    /// What to print: a table for people, or JSON for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Write a report to look at too: one HTML file.
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+/// The flags of `tactful segments`.
+#[derive(Debug, Args)]
+pub(crate) struct Segments {
+    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
+    pub(crate) file: PathBuf,
+    /// The column with what was sent.
+    #[arg(long, value_name = "COL")]
+    pub(crate) arm: Option<String>,
+    /// The columns with the attributes of customers.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    pub(crate) segment: Vec<String>,
+    /// The column with what came of it: a number, or yes and no.
+    #[arg(long, value_name = "COL")]
+    pub(crate) reward: Option<String>,
+    /// The column with the probability with which that arm was sent.
+    #[arg(long, value_name = "COL", conflicts_with = "uniform")]
+    pub(crate) propensity: Option<String>,
+    /// Every arm was equally likely in every row.
+    #[arg(long)]
+    pub(crate) uniform: bool,
+    /// The seed that deals rows into halves; the same seed gives the same output.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,

@@ -6,11 +6,12 @@ use tactful::belief::Tried;
 use tactful::belief::effects::{Cells, Factors, LevelEffects, ScalePrior};
 use tactful::evaluation::Log;
 use tactful::evaluation::csv::Columns;
+use tactful::report::{Page, effects_page};
 use tactful::{ArmId, ArmSpace, SegmentId, Segments};
 
 use crate::arguments::{Effects, Format};
 use crate::source::{self, Request, Source};
-use crate::{Failure, write};
+use crate::{Failure, save, write};
 
 impl Request for Effects {
     fn file(&self) -> &Path {
@@ -41,6 +42,10 @@ pub(crate) fn run(effects: &Effects) -> Result<(), Failure> {
         projected(&source.log, &effects.dimensions)?
     };
     let found = LevelEffects::of(cells, &arms, &segments, &ScalePrior::default());
+    if let Some(path) = &effects.report {
+        let page = effects_page(&found).note(format!("Read from {}.", effects.file.display()));
+        save(path, &source.left_out.remarks().into_iter().fold(page, Page::warning))?;
+    }
     match effects.format {
         Format::Table => write(&table(&found, &source)),
         Format::Json => write(&json(&found)?),

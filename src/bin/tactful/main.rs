@@ -19,6 +19,7 @@ mod probabilities;
 mod progress;
 mod replay_page;
 mod report;
+mod segments;
 mod simulate;
 mod simulate_page;
 mod source;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
             Command::Replay(replay) => run(&replay),
             Command::Evaluate(evaluate) => evaluate::run(&evaluate),
             Command::Effects(effects) => effects::run(&effects),
+            Command::Segments(segments) => segments::run(&segments),
             Command::Simulate(simulate) => simulate::run(&simulate),
             Command::Report(report) => insight::run(&report),
             Command::Compare(compare) => compare::run(&compare),

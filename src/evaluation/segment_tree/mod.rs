@@ -6,6 +6,8 @@ mod growth;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Serialize;
+
 use crate::arm::ArmId;
 use crate::segment::{SegmentId, Segments, SegmentsError};
 
@@ -70,7 +72,7 @@ pub struct Group {
 }
 
 /// A split of a node: the attribute and level that the first child has, and what it was priced at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Split {
     /// Which customers were split, as [`Group::name`].
     pub of: String,
@@ -86,7 +88,7 @@ pub struct Split {
 }
 
 /// A mean reward, or a difference of such, in the unit of the log's rewards.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Worth {
     /// The estimate, self-normalised.
     pub mean: f64,
