@@ -2,8 +2,7 @@
 
 use statrs::function::gamma::gamma_ur;
 
-use super::cells::Cells;
-use super::log::Log;
+use super::log_sums::LogSums;
 
 /// Fewer rounds of an arm in a segment tell no trend.
 const FEW: f64 = 20.0;
@@ -14,17 +13,9 @@ const FEW: f64 = 20.0;
 /// In each segment, for each arm, the correlation r of propensity and number of the round: of rounds in no order
 /// r √(n − 1) has mean 0 and variance 1, whatever the propensities hang on besides (E. J. G. Pitman, 1937, *Significance
 /// Tests Which May Be Applied to Samples from Any Populations II*). The sum of their squares is close to χ².
-pub(super) fn chance_of_drift(log: &Log) -> Option<f64> {
-    let cells = Cells::of(log);
-    let mut sums = vec![Sums::default(); cells.len()];
-    let scale = 1.0 / log.rounds().len().max(1) as f64;
-    for (number, round) in log.plain().enumerate() {
-        if let Some(cell) = cells.find(round.segment, round.arm) {
-            sums[cell].add(number as f64 * scale - 0.5, round.propensity);
-        }
-    }
+pub(super) fn chance_of_drift(sums: &LogSums) -> Option<f64> {
     let (mut statistic, mut freedom) = (0.0, 0.0);
-    for square in sums.iter().filter_map(Sums::square) {
+    for square in sums.cells().iter().filter_map(|(.., sums)| sums.trend.square()) {
         statistic += square;
         freedom += 1.0;
     }
@@ -32,10 +23,11 @@ pub(super) fn chance_of_drift(log: &Log) -> Option<f64> {
     (freedom > 0.0).then(|| if statistic > 0.0 { gamma_ur(freedom / 2.0, statistic / 2.0) } else { 1.0 })
 }
 
-/// Sums over the rounds of an arm in a segment, propensities less the first.
+/// Sums over the rounds of an arm in a segment, numbers of rounds and propensities less the first.
 #[derive(Clone, Copy, Debug, Default)]
-struct Sums {
+pub(super) struct Trend {
     count: f64,
+    since: f64,
     first: f64,
     times: f64,
     propensities: f64,
@@ -44,11 +36,13 @@ struct Sums {
     products: f64,
 }
 
-impl Sums {
-    fn add(&mut self, time: f64, propensity: f64) {
+impl Trend {
+    pub(super) fn add(&mut self, number: f64, propensity: f64) {
         if !(self.count > 0.0) {
+            self.since = number;
             self.first = propensity;
         }
+        let time = number - self.since;
         let propensity = propensity - self.first;
         self.count += 1.0;
         self.times += time;
@@ -59,7 +53,7 @@ impl Sums {
     }
 
     /// r² (n − 1); none where the propensity hardly ever changed, or hardly anything was sent.
-    fn square(&self) -> Option<f64> {
+    pub(super) fn square(&self) -> Option<f64> {
         let n = self.count;
         let times = self.times_squared - self.times * self.times / n;
         let propensities = self.propensities_squared - self.propensities * self.propensities / n;

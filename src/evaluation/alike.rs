@@ -89,7 +89,7 @@ impl Alike {
                 // Any round of this variant stands for all of them.
                 let alike = |round: &usize| variants == 1 || fold(*round) == variant;
                 let Some(round) = (0..log.rounds().len()).find(alike) else { continue };
-                let occasion = Occasion::at(log, round, segment, 0);
+                let occasion = Occasion::at(log.outline(), round, segment, 0);
                 let first = (segment.index() * variants + variant) * arms;
                 let probabilities = &mut tables.probabilities[first..][..arms];
                 all().for_each(|(place, arm)| probabilities[place] = target.probability(&occasion, arm));
@@ -110,7 +110,7 @@ impl Alike {
                         groups.members(group).iter().map(|arm| probabilities[arm.index()]).sum::<f64>()
                     };
                     all().for_each(|(place, arm)| {
-                        marginal[place] = of.weight(log, segment, arm, 0, groups, sum);
+                        marginal[place] = of.weight(log.outline(), segment, arm, 0, groups, sum);
                     });
                 }
             }

@@ -122,6 +122,14 @@ impl Anytime {
         self.weight_limit
     }
 
+    /// Whether the largest weight is within the limit.
+    pub(super) fn allows(&self, weight: f64) -> Result<(), EstimateError> {
+        match self.weight_limit.filter(|&limit| !(weight <= limit * (1.0 + 1e-9))) {
+            Some(limit) => Err(EstimateError::WeightLimit { weight, limit }),
+            None => Ok(()),
+        }
+    }
+
     fn bounds(&self, rounds: &impl Evaluable, limit: Option<f64>) -> Result<(f64, f64), EstimateError> {
         let source = rounds.source();
         if !(self.confidence > 0.0 && self.confidence < 1.0) {
@@ -137,21 +145,47 @@ impl Anytime {
         if survey.rounds == 0 {
             return Err(EstimateError::NoRounds);
         }
-        if let Some(limit) = limit.filter(|&limit| !(survey.largest <= limit * (1.0 + 1e-9))) {
-            return Err(EstimateError::WeightLimit { weight: survey.largest, limit });
-        }
+        Self { weight_limit: limit, ..*self }.allows(survey.largest)?;
         let limit = limit.filter(|_| survey.outside_support == 0);
-        let (minimum, maximum) = source.range();
-        let (least, span) = (minimum / source.unit(), (maximum - minimum) / source.unit());
-        let mut running = RunningValue::new(self.confidence, limit)?;
-        source.each(Wanted::default(), &mut |Facts { weight, reward, .. }| {
-            for (&weight, reward) in weight.iter().zip(reward) {
-                running.take(weight, ((reward - least) / span).clamp(0.0, 1.0));
-            }
-        })?;
-        let (lower, upper) = running.interval();
+        let mut run = Run::new(self.confidence, limit, source.range(), source.unit())?;
+        source.each(Wanted::default(), &mut |facts| run.add(facts))?;
+        Ok(run.interval())
+    }
+}
+
+/// A [`RunningValue`] of rewards in a unit.
+#[derive(Debug)]
+pub(super) struct Run {
+    running: RunningValue,
+    range: (f64, f64),
+    /// In the unit.
+    least: f64,
+    span: f64,
+}
+
+impl Run {
+    pub(super) fn new(
+        confidence: f64,
+        limit: Option<f64>,
+        range: (f64, f64),
+        unit: f64,
+    ) -> Result<Self, EstimateError> {
+        let (minimum, maximum) = range;
+        let (least, span) = (minimum / unit, (maximum - minimum) / unit);
+        Ok(Self { running: RunningValue::new(confidence, limit)?, range, least, span })
+    }
+
+    pub(super) fn add(&mut self, Facts { weight, reward, .. }: Facts<'_>) {
+        for (&weight, reward) in weight.iter().zip(reward) {
+            self.running.take(weight, ((reward - self.least) / self.span).clamp(0.0, 1.0));
+        }
+    }
+
+    pub(super) fn interval(&self) -> (f64, f64) {
+        let (minimum, maximum) = self.range;
+        let (lower, upper) = self.running.interval();
         let unscaled = |scaled: f64| minimum + scaled * (maximum - minimum);
-        Ok((unscaled(lower), unscaled(upper)))
+        (unscaled(lower), unscaled(upper))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Whether arms were sent as often as their propensities say, propensity by propensity.
 
-use super::cells::Cells;
 use super::log::Log;
+use super::log_sums::LogSums;
+use super::outline::Outline;
 
 /// What was sent with propensities in a range, beside what these propensities make likely.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,41 +38,35 @@ const EXPECTED: f64 = 10.0;
 /// propensities, or with rounds that allow only some arms.
 #[must_use]
 pub fn calibration(log: &Log) -> Vec<Calibration> {
-    if !log.has_propensities() || log.sets() > 1 {
+    calibrated(log.outline(), &LogSums::of(log))
+}
+
+/// The same by the sums of a log.
+pub(super) fn calibrated(outline: &Outline, sums: &LogSums) -> Vec<Calibration> {
+    if !outline.has_propensities() || outline.sets() > 1 {
         return Vec::new();
-    }
-    let cells = Cells::of(log);
-    let mut sums = vec![Sums::default(); cells.len()];
-    let mut of_segment = vec![0.0; log.segments().len()];
-    for round in log.plain() {
-        of_segment[round.segment.index()] += 1.0;
-        if let Some(cell) = cells.find(round.segment, round.arm) {
-            let weight = 1.0 / round.propensity;
-            sums[cell].sent += 1.0;
-            sums[cell].weights += weight;
-            sums[cell].squares += weight * weight;
-        }
     }
     let mut ranges = [Range::default(); ENDS.len()];
     let mut members = [0.0; ENDS.len()];
-    let mut pairs = cells.pairs().iter().zip(&sums).peekable();
-    while let Some((&(segment, _), sums)) = pairs.next() {
-        let rounds = of_segment[segment.index()];
-        let mean = sums.sent / sums.weights;
+    let cells = sums.cells();
+    let mut cells = cells.iter().peekable();
+    while let Some(&(segment, _, cell)) = cells.next() {
+        let rounds = sums.of_segment(segment);
+        let mean = cell.sent / cell.weights;
         let place = ENDS.iter().position(|&end| mean <= end).unwrap_or(ENDS.len() - 1);
         // Of arms that are expected this seldom the log shows those that came more often than expected.
         if rounds * mean >= EXPECTED {
             let range = &mut ranges[place];
-            range.sent += sums.sent;
+            range.sent += cell.sent;
             range.pairs += rounds;
             range.logged += rounds * mean;
-            range.weights += sums.weights;
+            range.weights += cell.weights;
             // E[w²] per round is E[1/b]: by the mean over what was sent, which is surer than the sum of squares.
-            range.variance += rounds * sums.squares / sums.weights;
+            range.variance += rounds * cell.squares / cell.weights;
             members[place] += 1.0;
         }
         // Of arms of one segment that share a range, a round sends one: their weights are not independent.
-        if pairs.peek().is_none_or(|(next, _)| next.0 != segment) {
+        if cells.peek().is_none_or(|(next, ..)| *next != segment) {
             for (range, members) in ranges.iter_mut().zip(&mut members) {
                 range.variance -= rounds * *members * *members;
                 *members = 0.0;
@@ -81,14 +76,6 @@ pub fn calibration(log: &Log) -> Vec<Calibration> {
     let lower = std::iter::once(0.0).chain(ENDS);
     let told = lower.zip(ENDS).zip(ranges).filter(|(_, range)| range.sent >= FEW as f64);
     told.map(|(ends, range)| range.told(ends)).collect()
-}
-
-/// Of an arm in a segment: rounds, Σ 1/b, Σ 1/b².
-#[derive(Clone, Copy, Debug, Default)]
-struct Sums {
-    sent: f64,
-    weights: f64,
-    squares: f64,
 }
 
 /// Sums over the arms and segments of a range.

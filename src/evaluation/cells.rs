@@ -39,11 +39,32 @@ impl Cells {
         Self { arms, dense, sparse, pairs }
     }
 
+    /// None yet, of so many segments and arms.
+    pub(super) fn none(segments: usize, arms: usize) -> Self {
+        let entries = arms.saturating_mul(segments);
+        let dense = if entries <= Self::LARGEST { vec![Self::ABSENT; entries] } else { Vec::new() };
+        Self { arms, dense, sparse: HashMap::new(), pairs: Vec::new() }
+    }
+
+    /// The number of a pair, which is the next one if it had none.
+    pub(super) fn place(&mut self, segment: SegmentId, arm: ArmId) -> usize {
+        let next = self.pairs.len() as u32;
+        let place = match self.dense.get_mut(segment.index() * self.arms + arm.index()) {
+            Some(place) => place,
+            None => self.sparse.entry((segment, arm)).or_insert(Self::ABSENT),
+        };
+        if *place == Self::ABSENT {
+            *place = next;
+            self.pairs.push((segment, arm));
+        }
+        *place as usize
+    }
+
     pub(super) fn len(&self) -> usize {
         self.pairs.len()
     }
 
-    /// The pairs in the order of their numbers: by segment, then by arm.
+    /// The pairs in the order of their numbers: of a whole log by segment, then by arm.
     pub(super) fn pairs(&self) -> &[(SegmentId, ArmId)] {
         &self.pairs
     }

@@ -9,8 +9,10 @@ use statrs::function::gamma::gamma_ur;
 use crate::arm::ArmId;
 
 use super::adaptivity::chance_of_drift;
-use super::calibration::{Calibration, calibration};
+use super::calibration::{Calibration, calibrated};
 use super::log::Log;
+use super::log_sums::LogSums;
+use super::outline::Outline;
 use super::roundwise::Evaluation;
 
 /// Below so many equally weighted rounds a normal interval is not to be trusted.
@@ -146,32 +148,37 @@ impl fmt::Display for Warning {
 /// All that takes from the trust in an evaluation of this log.
 #[must_use]
 pub fn warnings(log: &Log, evaluation: &Evaluation) -> Vec<Warning> {
+    warned(log.outline(), &LogSums::of(log), evaluation)
+}
+
+/// The same by the sums of a log.
+pub(super) fn warned(outline: &Outline, sums: &LogSums, evaluation: &Evaluation) -> Vec<Warning> {
     let mut warnings = Vec::new();
     let rounds = evaluation.rounds;
-    if !log.has_propensities() {
+    if !outline.has_propensities() {
         warnings.push(Warning::NoPropensities);
     } else {
-        if log.is_observational() {
+        if outline.is_observational() {
             warnings.push(Warning::Observational);
         }
-        let sent = sent(log);
+        let sent = sent(outline, sums);
         let arms = sent.iter().filter(|&&count| count > 0).count();
-        if arms > 1 && log.least_propensity() >= 1.0 {
+        if arms > 1 && outline.least_propensity() >= 1.0 {
             warnings.push(Warning::ConstantPropensities { arms });
         } else {
             // Where counts are off the ranges are too; told once.
-            let off = sample_ratio(log, &sent).filter(|mismatch| mismatch.chance < ALARM);
+            let off = sample_ratio(outline, sums, &sent).filter(|mismatch| mismatch.chance < ALARM);
             let off = off.map(|SampleRatio { arm, sent, expected, chance }| Warning::SampleRatio {
                 arm,
                 sent,
                 expected,
                 chance,
             });
-            warnings.extend(off.or_else(|| miscalibrated(log)));
+            warnings.extend(off.or_else(|| miscalibrated(outline, sums)));
         }
-        let drift = chance_of_drift(log).filter(|&chance| !log.is_uniform() && chance < ALARM);
-        if log.is_adaptive() || drift.is_some() {
-            let chance = drift.filter(|_| !log.is_adaptive());
+        let drift = chance_of_drift(sums).filter(|&chance| !outline.is_uniform() && chance < ALARM);
+        if outline.is_adaptive() || drift.is_some() {
+            let chance = drift.filter(|_| !outline.is_adaptive());
             warnings.push(Warning::Adaptive { chance });
         }
         let effective = evaluation.effective_sample_size;
@@ -190,8 +197,8 @@ pub fn warnings(log: &Log, evaluation: &Evaluation) -> Vec<Warning> {
 
 /// The range of propensities that is furthest off, if chance hardly ever does that. The chances of all ranges are added
 /// (C. E. Bonferroni).
-fn miscalibrated(log: &Log) -> Option<Warning> {
-    let ranges = calibration(log);
+fn miscalibrated(outline: &Outline, sums: &LogSums) -> Option<Warning> {
+    let ranges = calibrated(outline, sums);
     let worst = ranges.iter().max_by(|a, b| a.z.abs().total_cmp(&b.z.abs()))?;
     let chance = ranges.len() as f64 * erfc(worst.z.abs() / SQRT_2);
     let Calibration { range, logged, realised, .. } = *worst;
@@ -207,27 +214,23 @@ struct SampleRatio {
 }
 
 /// How often each arm was sent.
-fn sent(log: &Log) -> Vec<usize> {
-    let mut sent = vec![0; log.arms().len()];
-    log.plain().for_each(|round| sent[round.arm.index()] += 1);
+fn sent(outline: &Outline, sums: &LogSums) -> Vec<usize> {
+    let mut sent = vec![0; outline.arms().len()];
+    sums.cells().iter().for_each(|(_, arm, sums)| sent[arm.index()] += sums.sent as usize);
     sent
 }
 
-fn sample_ratio(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
-    if log.is_uniform() { by_counts(log, sent) } else { by_weights(log, sent) }
+fn sample_ratio(outline: &Outline, sums: &LogSums, sent: &[usize]) -> Option<SampleRatio> {
+    if outline.is_uniform() { by_counts(outline, sums, sent) } else { by_weights(outline, sums, sent) }
 }
 
 /// Rounds that allow each arm, each with its share where all eligible arms are alike: for one arm, the sums of 1 and of
 /// 1 over the number of eligible arms.
-fn allowed(log: &Log) -> Vec<(f64, f64)> {
+fn allowed(outline: &Outline, sums: &LogSums) -> Vec<(f64, f64)> {
     let mut whole = 0.0;
-    let mut of_sets = vec![0.0; log.sets()];
-    let mut allowed = vec![(0.0, 0.0); log.arms().len()];
-    for round in log.plain() {
-        of_sets[round.set as usize] += 1.0;
-    }
-    for (number, &rounds) in of_sets.iter().enumerate().filter(|&(_, &rounds)| rounds > 0.0) {
-        let set = log.set(number as u32);
+    let mut allowed = vec![(0.0, 0.0); outline.arms().len()];
+    for (number, &rounds) in sums.of_sets().iter().enumerate().filter(|&(_, &rounds)| rounds > 0.0) {
+        let set = outline.set(number as u32);
         if set.is_all() {
             whole += rounds;
             continue;
@@ -242,8 +245,8 @@ fn allowed(log: &Log) -> Vec<(f64, f64)> {
 }
 
 /// Pearson's χ² of the counts of a uniform log.
-fn by_counts(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
-    let expected: Vec<f64> = allowed(log).into_iter().map(|(_, share)| share).collect();
+fn by_counts(outline: &Outline, sums: &LogSums, sent: &[usize]) -> Option<SampleRatio> {
+    let expected: Vec<f64> = allowed(outline, sums).into_iter().map(|(_, share)| share).collect();
     let terms = || {
         let distance = |(&sent, &expected): (&usize, &f64)| (sent as f64 - expected).powi(2) / expected;
         sent.iter().zip(&expected).map(distance)
@@ -263,19 +266,17 @@ fn by_counts(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
 /// Σ 1/b over the rounds that sent an arm has the mean n, the number of rounds that could have, and the variance
 /// Σ (1/b − 1) over those. Which rounds could have is not in the log: at least those of segments that show the arm, at
 /// most all that allow it, and the sum may lie anywhere between. The chances of all arms are added (C. E. Bonferroni).
-fn by_weights(log: &Log, sent: &[usize]) -> Option<SampleRatio> {
+fn by_weights(outline: &Outline, of: &LogSums, sent: &[usize]) -> Option<SampleRatio> {
     let arms = sent.len();
     let (mut sums, mut variances): (Vec<f64>, Vec<f64>) = (vec![0.0; arms], vec![0.0; arms]);
-    let mut of_segment = vec![0.0; log.segments().len()];
-    for round in log.plain() {
-        let (arm, weight) = (round.arm.index(), 1.0 / round.propensity);
-        sums[arm] += weight;
-        variances[arm] += weight * (weight - 1.0);
-        of_segment[round.segment.index()] += 1.0;
-    }
-    let most = allowed(log);
+    let most = allowed(outline, of);
     let mut least: Vec<f64> = vec![0.0; arms];
-    log.pairs().for_each(|(segment, arm)| least[arm.index()] += of_segment[segment.index()]);
+    for (segment, arm, cell) in of.cells() {
+        let arm = arm.index();
+        sums[arm] += cell.weights;
+        variances[arm] += cell.squares - cell.weights;
+        least[arm] += of.of_segment(segment);
+    }
     let mut worst: Option<SampleRatio> = None;
     for arm in (0..arms).filter(|&arm| sent[arm] > 0) {
         let rounds = sums[arm].clamp(least[arm].min(most[arm].0), most[arm].0);

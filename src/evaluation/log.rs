@@ -1,6 +1,5 @@
 //! The log: rounds that are known to be possible before anything is computed from them, in columns.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
@@ -8,10 +7,10 @@ use crate::reward::{Reward, RewardKind};
 use crate::segment::{SegmentId, Segments};
 
 use super::columns::{Codes, Numbers};
-use super::round::{LogError, Round, RoundError};
+use super::outline::Outline;
+use super::round::{LogError, Round};
 use super::rounds::Rounds;
-use super::shown::{Seen, Shown};
-use super::weighted::binade;
+use super::shown::Seen;
 
 /// Rounds over named arms and segments, in the order in which they happened, each checked.
 ///
@@ -19,18 +18,8 @@ use super::weighted::binade;
 /// few propensities takes 4 bytes, one with a propensity of its own 11.
 #[derive(Clone, Debug)]
 pub struct Log {
-    arms: ArmSpace,
-    segments: Segments,
-    reward: RewardKind,
+    outline: Outline,
     columns: Columns,
-    /// The sets that rounds name, by number; the first is all arms, for the rounds that name none.
-    sets: Vec<Eligibility>,
-    shown: Shown,
-    least_propensity: f64,
-    uniform: bool,
-    has_propensities: bool,
-    observational: bool,
-    adaptive: bool,
 }
 
 /// The rounds, column by column.
@@ -69,6 +58,21 @@ pub(super) struct Chunk {
 }
 
 impl Chunk {
+    pub(super) fn clear(&mut self) {
+        let Self { segments, arms, sets, propensities, rewards, .. } = self;
+        segments.clear();
+        arms.clear();
+        sets.clear();
+        propensities.clear();
+        rewards.clear();
+    }
+
+    /// Puts the rewards into a unit, a power of two: the product is what the quotient would be.
+    pub(super) fn scale(&mut self, unit: f64) {
+        let smaller = 1.0 / unit;
+        self.rewards.iter_mut().for_each(|reward| *reward *= smaller);
+    }
+
     pub(super) fn plain(&self) -> impl Iterator<Item = Plain> + '_ {
         (0..self.arms.len()).map(|offset| Plain {
             segment: self.segments[offset],
@@ -92,42 +96,27 @@ impl Log {
         reward: RewardKind,
         rounds: impl IntoIterator<Item = Round>,
     ) -> Result<Self, LogError> {
-        reward.validate().map_err(LogError::RewardKind)?;
-        let mut sets = Sets::new(arms.all());
+        let mut outline = Outline::new(arms, segments, reward).map_err(LogError::RewardKind)?;
         let mut columns = Columns::default();
         for (number, round) in rounds.into_iter().enumerate() {
-            check(&arms, &segments, reward, &round)
-                .map_err(|error| LogError::Round { round: number, error })?;
+            outline.check(&round).map_err(|error| LogError::Round { round: number, error })?;
             columns.segments.push(round.segment.index() as u32);
             columns.arms.push(round.arm.index() as u32);
-            columns.sets.push(round.eligible.map_or(0, |set| sets.number(set)));
+            columns.sets.push(round.eligible.map_or(0, |set| outline.number(set)));
             columns.propensities.push(round.propensity);
             columns.rewards.push(round.reward.value());
         }
-        Ok(Self::assembled(arms, segments, reward, columns, sets.sets))
+        Ok(Self::assembled(outline, columns))
     }
 
-    /// A log of columns whose rounds were checked where line and column of the file are known; the first set is all arms.
+    /// A log of columns whose rounds were checked where line and column of the file are known.
     #[cfg(feature = "csv")]
-    pub(super) fn from_columns(
-        arms: ArmSpace,
-        segments: Segments,
-        reward: RewardKind,
-        columns: Columns,
-        sets: Vec<Eligibility>,
-    ) -> Result<Self, LogError> {
-        reward.validate().map_err(LogError::RewardKind)?;
-        Ok(Self::assembled(arms, segments, reward, columns, sets))
+    pub(super) fn from_columns(outline: Outline, columns: Columns) -> Self {
+        Self::assembled(outline, columns)
     }
 
-    fn assembled(
-        arms: ArmSpace,
-        segments: Segments,
-        reward: RewardKind,
-        columns: Columns,
-        sets: Vec<Eligibility>,
-    ) -> Self {
-        let mut seen = Seen::new(segments.len(), arms.len());
+    fn assembled(mut outline: Outline, columns: Columns) -> Self {
+        let mut seen = Seen::new(outline.segments().len(), outline.arms().len());
         let mut places = Vec::new();
         for rounds in ranges(columns.arms.len()) {
             places.clear();
@@ -138,19 +127,8 @@ impl Log {
             });
         }
         let least_propensity = columns.propensities.values().iter().copied().fold(1.0, f64::min);
-        Self {
-            arms,
-            segments,
-            reward,
-            columns,
-            sets,
-            shown: seen.shown(),
-            least_propensity,
-            uniform: false,
-            has_propensities: true,
-            observational: false,
-            adaptive: false,
-        }
+        outline.holds(columns.arms.len(), &seen, least_propensity);
+        Self { outline, columns }
     }
 
     /// Declares that in every round each eligible arm was as likely as any other, so that an arm which a segment
@@ -165,15 +143,11 @@ impl Log {
         for rounds in ranges(self.columns.arms.len()) {
             self.unpack(rounds.clone(), &mut chunk);
             for ((round, &propensity), &set) in rounds.zip(&chunk.propensities).zip(&chunk.sets) {
-                let eligible = self.set(set).len();
-                // Logs carry decimal fractions of finitely many digits.
-                if (propensity * eligible as f64 - 1.0).abs() > 1e-6 {
-                    let error = RoundError::NotUniform { propensity, eligible };
-                    return Err(LogError::Round { round, error });
-                }
+                let uniform = self.outline.check_uniform(propensity, set);
+                uniform.map_err(|error| LogError::Round { round, error })?;
             }
         }
-        self.uniform = true;
+        self.outline = self.outline.declare_uniform();
         Ok(self)
     }
 
@@ -182,61 +156,60 @@ impl Log {
     /// a reward model can be asked about such a log, and what it says may be due to who was sent what.
     #[must_use]
     pub fn declare_no_propensities(mut self) -> Self {
-        self.has_propensities = false;
-        self.uniform = false;
+        self.outline = self.outline.declare_no_propensities();
         self
     }
 
     /// Whether the propensities are known, as they are unless declared [otherwise](Log::declare_no_propensities).
     #[must_use]
     pub fn has_propensities(&self) -> bool {
-        self.has_propensities
+        self.outline.has_propensities()
     }
 
     /// Declares that arms were not sent at random: the propensities are somebody's estimate of what habit or rules made of
     /// it. Everything is computed as ever, with a [warning](super::Warning).
     #[must_use]
     pub fn declare_observational(mut self) -> Self {
-        self.observational = true;
+        self.outline = self.outline.declare_observational();
         self
     }
 
     /// Whether the log was [declared observational](Log::declare_observational).
     #[must_use]
     pub fn is_observational(&self) -> bool {
-        self.observational
+        self.outline.is_observational()
     }
 
     /// Declares that whoever wrote the log learnt from its rewards meanwhile, as a bandit does. Everything is computed as
     /// ever, with a [warning](super::Warning): the intervals of a fixed sample do not hold there.
     #[must_use]
     pub fn declare_adaptive(mut self) -> Self {
-        self.adaptive = true;
+        self.outline = self.outline.declare_adaptive();
         self
     }
 
     /// Whether the log was [declared adaptive](Log::declare_adaptive).
     #[must_use]
     pub fn is_adaptive(&self) -> bool {
-        self.adaptive
+        self.outline.is_adaptive()
     }
 
     /// The arms.
     #[must_use]
     pub fn arms(&self) -> &ArmSpace {
-        &self.arms
+        self.outline.arms()
     }
 
     /// The segments.
     #[must_use]
     pub fn segments(&self) -> &Segments {
-        &self.segments
+        self.outline.segments()
     }
 
     /// The kind and range of the rewards.
     #[must_use]
     pub fn reward_kind(&self) -> RewardKind {
-        self.reward
+        self.outline.reward_kind()
     }
 
     /// The rounds, in order.
@@ -248,36 +221,35 @@ impl Log {
     /// Whether the log was [declared uniform](Log::declare_uniform).
     #[must_use]
     pub fn is_uniform(&self) -> bool {
-        self.uniform
+        self.outline.is_uniform()
     }
 
     /// The arms that could have been drawn in a round of this log.
     #[must_use]
     pub fn eligible<'a>(&'a self, round: &'a Round) -> &'a Eligibility {
-        round.eligible.as_ref().unwrap_or(&self.sets[0])
+        round.eligible.as_ref().unwrap_or(self.outline.set(0))
     }
 
     /// The arms that rounds of this segment show, ascending.
     #[must_use]
     pub fn shown(&self, segment: SegmentId) -> &[ArmId] {
-        self.shown.of(segment)
+        self.outline.shown(segment)
     }
 
     /// A power of two near the largest reward, to compute with rewards whose squares are finite and not 0.
     pub(super) fn unit(&self) -> f64 {
-        let (minimum, maximum) = self.reward.range();
-        binade(minimum.abs().max(maximum.abs()))
+        self.outline.unit()
     }
 
     /// Each segment with each arm that it shows.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (SegmentId, ArmId)> + '_ {
-        self.shown.pairs()
+        self.outline.pairs()
     }
 
     /// The least propensity of all rounds, in (0, 1]; 1 where there are none.
     #[must_use]
     pub fn least_propensity(&self) -> f64 {
-        self.least_propensity
+        self.outline.least_propensity()
     }
 
     /// The mean reward of the policy that wrote the log; `None` without rounds.
@@ -290,12 +262,18 @@ impl Log {
 
     /// A set of eligible arms, by its number; 0 is all arms.
     pub(super) fn set(&self, number: u32) -> &Eligibility {
-        &self.sets[number as usize]
+        self.outline.set(number)
     }
 
     /// How many sets there are, that of all arms included.
     pub(super) fn sets(&self) -> usize {
-        self.sets.len()
+        self.outline.sets()
+    }
+
+    /// What it is about, without its rounds.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        &self.outline
     }
 
     pub(super) fn columns(&self) -> &Columns {
@@ -304,13 +282,9 @@ impl Log {
 
     /// Unpacks consecutive rounds.
     pub(super) fn unpack(&self, rounds: Range<usize>, chunk: &mut Chunk) {
+        chunk.clear();
         let Chunk { segments, arms, sets, propensities, rewards, allows_all } = chunk;
         *allows_all = self.columns.sets.are_zeros(rounds.clone());
-        segments.clear();
-        arms.clear();
-        sets.clear();
-        propensities.clear();
-        rewards.clear();
         self.columns.segments.append(rounds.clone(), segments, SegmentId::new);
         self.columns.arms.append(rounds.clone(), arms, ArmId::new);
         self.columns.sets.append(rounds.clone(), sets, |set| set);
@@ -348,53 +322,4 @@ pub(super) const CHUNK: usize = 512;
 /// All rounds, a chunk at a time.
 pub(super) fn ranges(rounds: usize) -> impl Iterator<Item = Range<usize>> {
     (0..rounds).step_by(CHUNK).map(move |first| first..rounds.min(first + CHUNK))
-}
-
-/// The different sets of a log, numbered as they appear.
-struct Sets {
-    sets: Vec<Eligibility>,
-    /// By digest; more than one only where digests collide.
-    numbers: HashMap<u64, Vec<u32>>,
-}
-
-impl Sets {
-    fn new(everything: Eligibility) -> Self {
-        Self { sets: vec![everything], numbers: HashMap::new() }
-    }
-
-    /// A set that names all arms keeps a number of its own, so that the round comes back as it was given.
-    fn number(&mut self, set: Eligibility) -> u32 {
-        let alike = self.numbers.entry(set.digest()).or_default();
-        let known = alike.iter().copied().find(|&number| self.sets[number as usize] == set);
-        known.unwrap_or_else(|| {
-            let number = self.sets.len() as u32;
-            alike.push(number);
-            self.sets.push(set);
-            number
-        })
-    }
-}
-
-fn check(arms: &ArmSpace, segments: &Segments, kind: RewardKind, round: &Round) -> Result<(), RoundError> {
-    let Round { segment, arm, propensity, reward, ref eligible } = *round;
-    if segment.index() >= segments.len() {
-        return Err(RoundError::UnknownSegment { segment, segments: segments.len() });
-    }
-    if arm.index() >= arms.len() {
-        return Err(RoundError::UnknownArm { arm, arms: arms.len() });
-    }
-    if !(propensity > 0.0 && propensity <= 1.0) {
-        return Err(RoundError::Propensity { propensity });
-    }
-    kind.quantity(reward).map_err(RoundError::Reward)?;
-    if let Some(eligible) = eligible {
-        let (theirs, ours) = (eligible.space(), arms.fingerprint());
-        if theirs != ours {
-            return Err(RoundError::ForeignEligibility { eligibility: theirs, arms: ours });
-        }
-        if !eligible.contains(arm) {
-            return Err(RoundError::NotEligible { arm });
-        }
-    }
-    Ok(())
 }

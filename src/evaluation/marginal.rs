@@ -8,6 +8,7 @@ use crate::segment::SegmentId;
 use super::arm_groups::ArmGroups;
 use super::cells::Cells;
 use super::log::Log;
+use super::outline::Outline;
 use super::target::{Occasion, TargetPolicy};
 
 /// The weight w(e) = π(e) / b(e) of a round's group of arms, e.
@@ -36,7 +37,8 @@ impl Marginal {
         }
         let mut means: HashMap<(SegmentId, usize), (f64, f64)> = HashMap::new();
         for (number, round) in log.plain().enumerate() {
-            let weight = target.probability(&Occasion::of(log, number, &round), round.arm) / round.propensity;
+            let weight = target.probability(&Occasion::of(log.outline(), number, &round), round.arm)
+                / round.propensity;
             let Some(group) = groups.group(round.arm) else { continue };
             let sums = means.entry((round.segment, group)).or_default();
             sums.0 += weight;
@@ -48,7 +50,7 @@ impl Marginal {
     /// w(e) of a round of this segment, arm and set, given what the target's probability of its group is, which not every log needs.
     pub(super) fn weight(
         &self,
-        log: &Log,
+        outline: &Outline,
         segment: SegmentId,
         arm: ArmId,
         set: u32,
@@ -58,7 +60,7 @@ impl Marginal {
         let Some(group) = groups.group(arm) else { return f64::NAN };
         match self {
             Self::Counted => {
-                let eligible = log.set(set);
+                let eligible = outline.set(set);
                 let among = groups.members(group).iter().filter(|&&arm| eligible.contains(arm)).count();
                 probability(group) * eligible.len() as f64 / among as f64
             }

@@ -62,8 +62,12 @@ mod honesty;
 mod inverse_propensity;
 mod learnt;
 mod log;
+mod log_sums;
 mod marginal;
 mod model;
+mod outline;
+#[cfg(feature = "csv")]
+mod passing;
 mod question;
 mod rejection;
 mod replay;
@@ -75,6 +79,7 @@ mod roundwise;
 mod segment_tree;
 mod shared;
 mod shown;
+mod stream;
 mod support;
 mod target;
 mod weighted;
@@ -96,6 +101,7 @@ pub use inverse_propensity::{
 };
 pub use log::Log;
 pub use model::{AdditiveModel, FOLDS, PooledModel, RewardModel, fold};
+pub use outline::Outline;
 pub use question::Question;
 pub use rejection::{Rejection, RejectionError};
 pub use replay::{ReplayError, replay, replay_watched};
@@ -107,5 +113,6 @@ pub use roundwise::{
     Answer, Difference, Estimator, Evaluable, Evaluation, Evaluator, Interval, UnknownEstimator,
 };
 pub use segment_tree::{Group, SegmentTree, Split, Worth};
+pub use stream::{Cannot, Stream, StreamBuilder, StreamError, Streamed};
 pub use target::{Occasion, TableError, TargetPolicy, TargetTable};
 pub use weighted_rounds::WeightedRounds;

@@ -11,7 +11,7 @@ use super::model::RewardModel;
 use super::roundwise::Estimator;
 use super::roundwise::facts::{Facts, Source, Survey, Wanted, WeightSums};
 use super::roundwise::sealed;
-use super::shared::Shared;
+use super::shared::{Computed, Shared, View};
 use super::support::Support;
 use super::target::{Occasion, TargetPolicy};
 
@@ -93,43 +93,32 @@ impl<'a> Question<'a> {
 }
 
 impl Question<'_> {
+    fn view<'b>(&'b self) -> View<'b> {
+        let make = || Alike::new(self.log, self.target, self.model, self.groups.as_ref());
+        View {
+            outline: self.log.outline(),
+            target: self.target,
+            model: self.model,
+            groups: self.groups.as_ref(),
+            alike: self.alike.get_or_init(make).as_ref(),
+        }
+    }
+
     /// Visits all rounds in order, a chunk at a time.
     fn walk(
         &self,
         wanted: Wanted,
-        mut visit: impl FnMut(&mut Shared<'_>, &Chunk, Facts<'_>),
+        mut visit: impl FnMut(&mut Shared, &Chunk, Facts<'_>),
     ) -> Result<(), EstimateError> {
-        let log = self.log;
-        let smaller = 1.0 / log.unit();
-        let groups = self.groups.as_ref().filter(|_| wanted.marginal);
-        let make = || Alike::new(log, self.target, self.model, self.groups.as_ref());
-        let alike = self.alike.get_or_init(make).as_ref();
-        let mut shared = Shared::new(log, self.target, alike, groups.map_or(0, |(groups, _)| groups.len()));
-        let mut chunk = Chunk::default();
-        let mut columns: [Vec<f64>; 4] = Default::default();
+        let (log, view) = (self.log, self.view());
+        let mut shared = Shared::new(view, log.rounds().len());
+        let (mut chunk, mut computed) = (Chunk::default(), Computed::default());
         for rounds in ranges(log.rounds().len()) {
             let first = rounds.start;
             log.unpack(rounds, &mut chunk);
-            columns.iter_mut().for_each(Vec::clear);
-            let [weight, predicted, expected, marginal] = &mut columns;
-            shared.probabilities(first, &chunk, weight);
-            if let Some(offset) = weight.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
-                return Err(EstimateError::Probability {
-                    round: first + offset,
-                    probability: weight[offset],
-                });
-            }
-            weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
-            if let Some(model) = self.model.filter(|_| wanted.model) {
-                shared.predictions(first, &chunk, model, predicted, expected);
-            }
-            if let Some((groups, of)) = groups {
-                shared.marginal(first, &chunk, groups, of, marginal);
-            }
-            // The unit is a power of two: the product is what the quotient would be.
-            chunk.rewards.iter_mut().for_each(|reward| *reward *= smaller);
-            let facts = Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal };
-            visit(&mut shared, &chunk, facts);
+            chunk.scale(log.unit());
+            shared.compute(view, first, &chunk, wanted, &mut computed)?;
+            visit(&mut shared, &chunk, computed.facts(first, &chunk));
         }
         Ok(())
     }
@@ -154,8 +143,9 @@ impl Source for Question<'_> {
             if !(log.is_uniform() || all_shown && chunk.allows_all) {
                 for (round, (&segment, &set)) in (facts.first..).zip(chunk.segments.iter().zip(&chunk.sets)) {
                     if !support.is_shown(segment, set) {
-                        let occasion = Occasion { is_shown: false, ..Occasion::at(log, round, segment, set) };
-                        outside_support += usize::from(!shared.is_supported(&occasion));
+                        let occasion = Occasion::at(log.outline(), round, segment, set);
+                        let occasion = Occasion { is_shown: false, ..occasion };
+                        outside_support += usize::from(!shared.is_supported(self.view(), &occasion));
                     }
                 }
             }

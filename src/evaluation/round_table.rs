@@ -176,14 +176,18 @@ impl RoundRewards {
 impl TargetPolicy for RoundProbabilities {
     /// NaN for a round or an arm beyond the table, which no estimate accepts.
     fn probability(&self, occasion: &Occasion<'_>, arm: ArmId) -> f64 {
-        let row = self.table.row(occasion.round);
-        let Some(&probability) = row.get(arm.index()) else { return f64::NAN };
-        if occasion.eligible.is_all() {
-            return probability;
-        }
-        let left: f64 = occasion.eligible.iter().filter_map(|arm| row.get(arm.index())).sum();
-        if left > 0.0 { probability / left } else { 1.0 / occasion.eligible.len() as f64 }
+        among(self.table.row(occasion.round), occasion, arm)
     }
+}
+
+/// The probability of an arm by a row for all of them, of which some may not be eligible.
+pub(super) fn among(row: &[f64], occasion: &Occasion<'_>, arm: ArmId) -> f64 {
+    let Some(&probability) = row.get(arm.index()) else { return f64::NAN };
+    if occasion.eligible.is_all() {
+        return probability;
+    }
+    let left: f64 = occasion.eligible.iter().filter_map(|arm| row.get(arm.index())).sum();
+    if left > 0.0 { probability / left } else { 1.0 / occasion.eligible.len() as f64 }
 }
 
 impl RoundRewards {

@@ -4,17 +4,28 @@ use crate::arm::ArmId;
 
 use super::alike::Alike;
 use super::arm_groups::ArmGroups;
-use super::log::{Chunk, Log};
+use super::estimate::EstimateError;
+use super::log::Chunk;
 use super::marginal::Marginal;
 use super::model::{FOLDS, RewardModel};
+use super::outline::Outline;
+use super::roundwise::facts::{Facts, Wanted};
 use super::target::{Occasion, TargetPolicy};
 
-/// Numbers by segment and variant, filled in where a round asks.
-pub(super) struct Shared<'a> {
-    log: &'a Log,
-    target: &'a dyn TargetPolicy,
-    /// Looked up where all rounds of a chunk allow all arms; what follows is for other rounds.
-    alike: Option<&'a Alike>,
+/// What rounds are looked at with.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub(super) outline: &'a Outline,
+    pub(super) target: &'a dyn TargetPolicy,
+    pub(super) model: Option<&'a dyn RewardModel>,
+    pub(super) groups: Option<&'a (&'a ArmGroups, Marginal)>,
+    /// Looked up where all rounds of a chunk allow all arms.
+    pub(super) alike: Option<&'a Alike>,
+}
+
+/// Numbers by segment and variant, filled in where a round asks that is not looked up.
+#[derive(Debug)]
+pub(super) struct Shared {
     /// Of the chunk, where it is looked up.
     looked_up: Vec<u32>,
     probabilities: Rows,
@@ -29,44 +40,82 @@ pub(super) struct Shared<'a> {
     places: Vec<Option<usize>>,
 }
 
+/// What estimators need to know of consecutive rounds, computed.
+#[derive(Debug, Default)]
+pub(super) struct Computed {
+    weight: Vec<f64>,
+    predicted: Vec<f64>,
+    expected: Vec<f64>,
+    marginal: Vec<f64>,
+}
+
+impl Computed {
+    /// With the rewards of the same chunk, which are in the unit.
+    pub(super) fn facts<'b>(&'b self, first: usize, chunk: &'b Chunk) -> Facts<'b> {
+        let Self { weight, predicted, expected, marginal } = self;
+        Facts { first, weight, reward: &chunk.rewards, predicted, expected, marginal }
+    }
+}
+
 /// The most numbers that are kept of each kind.
 const LARGEST: usize = 1 << 21;
 
-impl<'a> Shared<'a> {
-    pub(super) fn new(
-        log: &'a Log,
-        target: &'a dyn TargetPolicy,
-        alike: Option<&'a Alike>,
-        groups: usize,
-    ) -> Self {
+impl Shared {
+    /// For so many rounds, or so many at least.
+    pub(super) fn new(view: View<'_>, rounds: usize) -> Self {
+        let outline = view.outline;
         // Rounds that name no set leave nothing to do where they are looked up.
-        let others = alike.is_none() || log.sets() > 1;
-        let places = if others { log.segments().len() * FOLDS } else { 0 };
+        let others = view.alike.is_none() || outline.sets() > 1;
+        let places = if others { outline.segments().len().saturating_mul(FOLDS) } else { 0 };
         let room = |entries: usize| if entries <= LARGEST { vec![f64::NAN; entries] } else { Vec::new() };
+        let groups = view.groups.map_or(0, |(groups, _)| groups.len());
+        let arms = outline.arms().len();
         Self {
-            log,
-            target,
-            alike,
             looked_up: Vec::new(),
-            probabilities: Rows::new(log, places),
-            predictions: Rows::new(log, places),
-            expected: room(places * FOLDS),
+            probabilities: Rows::new(arms, rounds, places),
+            predictions: Rows::new(arms, rounds, if view.model.is_some() { places } else { 0 }),
+            expected: room(if view.model.is_some() { places.saturating_mul(FOLDS) } else { 0 }),
             marginal: room(places.saturating_mul(groups)),
             supported: if places <= LARGEST { vec![None; places] } else { Vec::new() },
             places: Vec::new(),
         }
     }
 
+    /// Computes what is wanted of consecutive rounds.
+    pub(super) fn compute(
+        &mut self,
+        view: View<'_>,
+        first: usize,
+        chunk: &Chunk,
+        wanted: Wanted,
+        computed: &mut Computed,
+    ) -> Result<(), EstimateError> {
+        let Computed { weight, predicted, expected, marginal } = computed;
+        [&mut *weight, &mut *predicted, &mut *expected, &mut *marginal].into_iter().for_each(Vec::clear);
+        self.probabilities(view, first, chunk, weight);
+        if let Some(offset) = weight.iter().position(|weight| !(0.0..=1.0).contains(weight)) {
+            return Err(EstimateError::Probability { round: first + offset, probability: weight[offset] });
+        }
+        weight.iter_mut().zip(&chunk.propensities).for_each(|(weight, propensity)| *weight /= propensity);
+        if let Some(model) = view.model.filter(|_| wanted.model) {
+            self.predictions(view, first, chunk, model, predicted, expected);
+        }
+        if let Some((groups, of)) = view.groups.filter(|_| wanted.marginal) {
+            self.marginal(view, first, chunk, groups, of, marginal);
+        }
+        Ok(())
+    }
+
     /// The target's probability of what was sent in each round of a chunk, which is the next of all methods.
-    pub(super) fn probabilities(&mut self, first: usize, chunk: &Chunk, probabilities: &mut Vec<f64>) {
-        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+    fn probabilities(&mut self, view: View<'_>, first: usize, chunk: &Chunk, probabilities: &mut Vec<f64>) {
+        if let Some(alike) = view.alike.filter(|_| chunk.allows_all) {
             alike.places(first, chunk, &mut self.looked_up);
             return alike.probabilities(&self.looked_up, probabilities);
         }
-        let (log, target) = (self.log, self.target);
+        let target = view.target;
         self.places.clear();
         for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
-            let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
+            let occasion = Occasion::at(view.outline, first + offset, segment, chunk.sets[offset]);
             let place = place(&occasion, target.varies().variant(occasion.round));
             self.places.push(place);
             let row = place
@@ -79,22 +128,23 @@ impl<'a> Shared<'a> {
     }
 
     /// The model's prediction for what was sent, and Σ π(a) q̂(a) over the eligible arms, in the log's unit.
-    pub(super) fn predictions(
+    fn predictions(
         &mut self,
+        view: View<'_>,
         first: usize,
         chunk: &Chunk,
         model: &dyn RewardModel,
         predicted: &mut Vec<f64>,
         expected: &mut Vec<f64>,
     ) {
-        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+        if let Some(alike) = view.alike.filter(|_| chunk.allows_all) {
             return alike.predictions(&self.looked_up, predicted, expected);
         }
-        let (log, target) = (self.log, self.target);
+        let target = view.target;
         // The unit is a power of two: the product is what the quotient would be.
-        let smaller = 1.0 / log.unit();
+        let smaller = 1.0 / view.outline.unit();
         for (offset, (&segment, &arm)) in chunk.segments.iter().zip(&chunk.arms).enumerate() {
-            let occasion = Occasion::at(log, first + offset, segment, chunk.sets[offset]);
+            let occasion = Occasion::at(view.outline, first + offset, segment, chunk.sets[offset]);
             let variant = model.varies().variant(occasion.round);
             let row = place(&occasion, variant)
                 .and_then(|place| self.predictions.row(place, |arm| model.reward(&occasion, arm)));
@@ -115,36 +165,36 @@ impl<'a> Shared<'a> {
     }
 
     /// The weight of the group of what was sent: the same for all rounds of a segment that allow all arms.
-    pub(super) fn marginal(
+    fn marginal(
         &mut self,
+        view: View<'_>,
         first: usize,
         chunk: &Chunk,
         groups: &ArmGroups,
         of: &Marginal,
         marginal: &mut Vec<f64>,
     ) {
-        if let Some(alike) = self.alike.filter(|_| chunk.allows_all) {
+        if let Some(alike) = view.alike.filter(|_| chunk.allows_all) {
             return alike.marginal(&self.looked_up, marginal);
         }
-        let (log, target) = (self.log, self.target);
+        let (outline, target) = (view.outline, view.target);
         for (offset, round) in chunk.plain().enumerate() {
-            let occasion = Occasion::of(log, first + offset, &round);
+            let occasion = Occasion::of(outline, first + offset, &round);
             let probability = |group| {
                 let members = groups.members(group).iter().filter(|&&arm| occasion.eligible.contains(arm));
                 members.map(|&arm| target.probability(&occasion, arm)).sum()
             };
             let place = self.places[offset].zip(groups.group(round.arm));
             let place = place.map(|(row, group)| row * groups.len() + group);
-            let make = || of.weight(log, round.segment, round.arm, round.set, groups, probability);
+            let make = || of.weight(outline, round.segment, round.arm, round.set, groups, probability);
             marginal.push(kept(&mut self.marginal, place, make));
         }
     }
 
     /// Whether the log shows all that the target may send on an occasion of which it does not show all arms.
-    pub(super) fn is_supported(&mut self, occasion: &Occasion<'_>) -> bool {
-        let (log, target) = (self.log, self.target);
-        let ask = || target.is_supported(occasion, log.shown(occasion.segment));
-        let place = place(occasion, target.varies().variant(occasion.round));
+    pub(super) fn is_supported(&mut self, view: View<'_>, occasion: &Occasion<'_>) -> bool {
+        let ask = || view.target.is_supported(occasion, view.outline.shown(occasion.segment));
+        let place = place(occasion, view.target.varies().variant(occasion.round));
         match place.and_then(|place| self.supported.get_mut(place)) {
             Some(answer) => *answer.get_or_insert_with(ask),
             None => ask(),
@@ -172,6 +222,7 @@ fn kept(numbers: &mut [f64], place: Option<usize>, make: impl FnOnce() -> f64) -
 }
 
 /// A number for each arm, by place; none where making them would cost more than asking in every round.
+#[derive(Debug)]
 struct Rows {
     arms: usize,
     made: Vec<bool>,
@@ -179,10 +230,9 @@ struct Rows {
 }
 
 impl Rows {
-    fn new(log: &Log, places: usize) -> Self {
-        let arms = log.arms().len();
+    fn new(arms: usize, rounds: usize, places: usize) -> Self {
         let entries = places.saturating_mul(arms);
-        let worth = entries <= log.rounds().len().min(LARGEST);
+        let worth = entries <= rounds.min(LARGEST);
         let (made, numbers) = if worth { (places, entries) } else { (0, 0) };
         Self { arms, made: vec![false; made], numbers: vec![0.0; numbers] }
     }

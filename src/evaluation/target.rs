@@ -8,7 +8,8 @@ use crate::policy::{Fixed, Uniform};
 use crate::segment::SegmentId;
 
 use super::alike::Varies;
-use super::log::{Log, Plain};
+use super::log::Plain;
+use super::outline::Outline;
 
 /// What a policy may know when it chooses in a round.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +27,13 @@ pub struct Occasion<'a> {
 
 impl<'a> Occasion<'a> {
     /// A round as a target meets it.
-    pub(super) fn of(log: &'a Log, number: usize, round: &Plain) -> Self {
-        Self::at(log, number, round.segment, round.set)
+    pub(super) fn of(outline: &'a Outline, number: usize, round: &Plain) -> Self {
+        Self::at(outline, number, round.segment, round.set)
     }
 
     /// The same, by the numbers of the segment and of the set.
-    pub(super) fn at(log: &'a Log, round: usize, segment: SegmentId, set: u32) -> Self {
-        Self { round, segment, eligible: log.set(set), is_shown: true }
+    pub(super) fn at(outline: &'a Outline, round: usize, segment: SegmentId, set: u32) -> Self {
+        Self { round, segment, eligible: outline.set(set), is_shown: true }
     }
 
     /// The share of each eligible arm where all are alike.

@@ -7,6 +7,7 @@ use crate::arm::ArmSpaceError;
 use crate::segment::SegmentsError;
 
 use super::super::round::LogError;
+use super::super::stream::StreamError;
 use super::Columns;
 
 /// Why a file is no log. Displays as one line that names the file and, as far as there are any, line and column.
@@ -74,6 +75,15 @@ pub enum CsvFault {
         /// The propensity.
         propensity: f64,
     },
+    /// A reward is not within the bounds that were declared.
+    OutOfBounds {
+        /// The reward.
+        reward: f64,
+        /// The least there can be.
+        minimum: f64,
+        /// The greatest.
+        maximum: f64,
+    },
     /// A probability of the target is not in [0, 1].
     Probability {
         /// The probability.
@@ -109,6 +119,10 @@ pub enum CsvFault {
     Segments(SegmentsError),
     /// The rows make no log.
     Log(LogError),
+    /// Read again, the file is another than it was.
+    Changed,
+    /// The rows make no evaluation.
+    Stream(StreamError),
 }
 
 impl CsvError {
@@ -181,6 +195,9 @@ impl fmt::Display for CsvFault {
             Self::Propensity { propensity } => {
                 write!(f, "propensity {propensity} is not above 0 and at most 1")
             }
+            Self::OutOfBounds { reward, minimum, maximum } => {
+                write!(f, "reward {reward} is not within the bounds {minimum} and {maximum}")
+            }
             Self::Probability { probability } => write!(f, "probability {probability} is not in [0, 1]"),
             Self::Sum { sum } => {
                 write!(f, "the target's probabilities in this row, up to this column, sum to {sum}, not to 1")
@@ -196,6 +213,8 @@ impl fmt::Display for CsvFault {
             Self::Arms(error) => error.fmt(f),
             Self::Segments(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
+            Self::Changed => f.write_str("the file was changed while it was read"),
+            Self::Stream(error) => error.fmt(f),
         }
     }
 }
@@ -210,6 +229,7 @@ impl Error for CsvError {
             CsvFault::Arms(error) => Some(error),
             CsvFault::Segments(error) => Some(error),
             CsvFault::Log(error) => Some(error),
+            CsvFault::Stream(error) => Some(error),
             _ => None,
         }
     }

@@ -14,6 +14,7 @@ const EMPTY: &str = "(empty)";
 const MAX_NAME: usize = 1000;
 
 /// The different values of a column.
+#[derive(Debug)]
 pub(super) struct Levels {
     numbers: HashMap<String, u32>,
     recent: Recent<u32>,
@@ -57,19 +58,20 @@ impl Levels {
     }
 
     /// The values in ascending order of their bytes, and for each number the place of its value among them.
-    pub(super) fn sorted(self) -> (Vec<String>, Vec<u32>) {
-        let mut levels: Vec<(String, u32)> = self.numbers.into_iter().collect();
+    pub(super) fn sorted(&self) -> (Vec<String>, Vec<u32>) {
+        let mut levels: Vec<(&String, u32)> =
+            self.numbers.iter().map(|(name, &number)| (name, number)).collect();
         levels.sort_unstable();
         let mut order = vec![0; levels.len()];
         for (place, &(_, number)) in levels.iter().enumerate() {
             order[number as usize] = place as u32;
         }
-        (levels.into_iter().map(|(name, _)| name).collect(), order)
+        (levels.into_iter().map(|(name, _)| name.clone()).collect(), order)
     }
 }
 
 /// The different combinations of levels of the segment columns.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Crossings {
     numbers: HashMap<Box<[u32]>, u32>,
     /// Without a look-up, by mixed radix, while all levels are below [`NEAR`].

@@ -1,23 +1,27 @@
 //! Logs as CSV or JSON Lines, packed or not: which column is what, and every fault with its line and column.
 
 mod error;
+mod extent;
 mod field;
 mod input;
 mod json;
 mod levels;
+mod names;
 mod offers;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod places;
 mod recent;
+mod rereading;
 mod rows;
 mod sheet;
 
 pub use error::{CsvError, CsvFault};
+pub use rereading::Rereading;
 pub use sheet::Sheet;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
 
 use super::log::Log;
@@ -38,7 +42,7 @@ use error::Fault;
 /// assert_eq!(error.to_string(), r#"mails.csv: line 2, column "channel": "email" is not a number"#);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Columns {
     arm: String,
     segments: Vec<String>,
@@ -50,6 +54,7 @@ pub struct Columns {
     cluster: Option<String>,
     eligible: Option<String>,
     words: bool,
+    bounds: Option<(f64, f64)>,
 }
 
 /// What is known of the probabilities with which arms were sent.
@@ -78,6 +83,7 @@ impl Columns {
             cluster: None,
             eligible: None,
             words: false,
+            bounds: None,
         }
     }
 
@@ -106,6 +112,14 @@ impl Columns {
     #[must_use]
     pub fn words(mut self) -> Self {
         self.words = true;
+        self
+    }
+
+    /// The least and the greatest reward that there can be, as is known without the file. Without them the bounds of amounts
+    /// are those seen, which is less than intervals by bounds ask for; a reward beyond them is an error.
+    #[must_use]
+    pub fn bounds(mut self, minimum: f64, maximum: f64) -> Self {
+        self.bounds = Some((minimum, maximum));
         self
     }
 
@@ -163,19 +177,32 @@ impl Columns {
     ///
     /// [`CsvError`], as for [`Columns::read_sheet`].
     pub fn open_sheet(&self, path: impl AsRef<Path>) -> Result<Sheet, CsvError> {
-        let name = path.as_ref().display().to_string();
-        let unreadable = |error| named(&name, Fault::nowhere(CsvFault::Read(error)));
-        #[cfg(feature = "parquet")]
-        {
-            let file = File::open(&path).map_err(unreadable)?;
-            let mut first = Vec::new();
-            (&file).take(input::PARQUET.len() as u64).read_to_end(&mut first).map_err(unreadable)?;
-            if first == input::PARQUET {
-                let rows = parquet::ParquetRows::open(file).map(rows::Rows::Parquet);
-                return rows.and_then(|rows| sheet::parse(self, rows)).map_err(|fault| named(&name, fault));
-            }
-        }
-        self.read_sheet(File::open(&path).map_err(unreadable)?, &name)
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        rows_of(path).and_then(|rows| sheet::parse(self, rows)).map_err(|fault| named(&name, fault))
+    }
+
+    /// Reads a file for what it is about and keeps none of its rows, so that it can be [read again](Rereading) and evaluated
+    /// as the rows go by: memory then follows the names in the file, not its length.
+    ///
+    /// # Errors
+    ///
+    /// [`CsvError`], as for [`Columns::open_sheet`].
+    pub fn survey(&self, path: impl AsRef<Path>) -> Result<Rereading, CsvError> {
+        Rereading::of_file(self, path.as_ref())
+    }
+
+    /// The same of whatever can be opened again, CSV or JSON Lines, packed or not, under this name.
+    ///
+    /// # Errors
+    ///
+    /// [`CsvError`], as for [`Columns::read_sheet`].
+    pub fn survey_of<R: Read + 'static>(
+        &self,
+        open: impl Fn() -> io::Result<R> + 'static,
+        name: &str,
+    ) -> Result<Rereading, CsvError> {
+        Rereading::of_opened(self, Box::new(move || Ok(Box::new(open()?))), name)
     }
 
     /// Reads CSV or JSON Lines, or gzip of either (also of several members), of this name, in one pass.
@@ -206,6 +233,24 @@ impl Columns {
     pub fn read_sheet(&self, input: impl Read, name: &str) -> Result<Sheet, CsvError> {
         input::open(input).and_then(|rows| sheet::parse(self, rows)).map_err(|fault| named(name, fault))
     }
+}
+
+/// The rows of a file.
+fn rows_of(path: &Path) -> Result<rows::Rows<'static>, Fault> {
+    let unreadable = |error| Fault::nowhere(CsvFault::Read(error));
+    let file = File::open(path).map_err(unreadable)?;
+    #[cfg(feature = "parquet")]
+    {
+        let mut file = &file;
+        let mut first = Vec::new();
+        file.take(input::PARQUET.len() as u64).read_to_end(&mut first).map_err(unreadable)?;
+        if first == input::PARQUET {
+            let file = file.try_clone().map_err(unreadable)?;
+            return parquet::ParquetRows::open(file).map(rows::Rows::Parquet);
+        }
+        io::Seek::rewind(&mut file).map_err(unreadable)?;
+    }
+    input::open(file)
 }
 
 /// A fault of a file of this name.

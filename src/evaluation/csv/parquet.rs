@@ -8,6 +8,7 @@ use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
+use parquet::schema::types::{Type, TypePtr};
 
 use super::CsvFault;
 use super::error::Fault;
@@ -15,8 +16,11 @@ use super::rows::{Fields, SEPARATOR};
 
 /// The rows of a file, one at a time.
 pub(super) struct ParquetRows {
-    rows: RowIter<'static>,
+    rows: Option<RowIter<'static>>,
+    schema: TypePtr,
     columns: Vec<String>,
+    /// The columns that are read, ascending.
+    read: Vec<usize>,
     fields: Fields,
     number: u64,
 }
@@ -25,9 +29,33 @@ impl ParquetRows {
     pub(super) fn open(file: File) -> Result<Self, Fault> {
         let unreadable = |error| Fault::nowhere(CsvFault::Parquet(error));
         let reader = guarded(|| SerializedFileReader::new(file)).map_err(unreadable)?;
-        let schema = reader.metadata().file_metadata().schema();
-        let columns = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
-        Ok(Self { rows: reader.into_iter(), columns, fields: Fields::default(), number: 0 })
+        let schema = reader.metadata().file_metadata().schema_descr().root_schema_ptr();
+        let columns: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
+        let read = (0..columns.len()).collect();
+        Ok(Self {
+            rows: Some(reader.into_iter()),
+            schema,
+            columns,
+            read,
+            fields: Fields::default(),
+            number: 0,
+        })
+    }
+
+    /// Reads these columns and no others: what the others hold is not even unpacked.
+    pub(super) fn only(&mut self, mut positions: Vec<usize>) -> Result<(), Fault> {
+        positions.sort_unstable();
+        positions.dedup();
+        let fields = positions.iter().map(|&position| TypePtr::clone(&self.schema.get_fields()[position]));
+        let wanted = Type::group_type_builder(self.schema.name()).with_fields(fields.collect()).build();
+        let rows = self.rows.take();
+        let projected = guarded(|| {
+            let wanted = wanted?;
+            rows.map(|rows| rows.project(Some(wanted))).transpose()
+        });
+        self.rows = projected.map_err(|error| Fault::nowhere(CsvFault::Parquet(error)))?;
+        self.read = positions;
+        Ok(())
     }
 
     pub(super) fn header(&self) -> (Vec<String>, u64) {
@@ -36,7 +64,7 @@ impl ParquetRows {
 
     pub(super) fn advance(&mut self) -> Result<bool, Fault> {
         self.number += 1;
-        let row = guarded(|| self.rows.next().transpose());
+        let row = guarded(|| self.rows.as_mut().and_then(Iterator::next).transpose());
         let row = row.map_err(|error| Fault::row(self.number, CsvFault::Parquet(error)))?;
         let Some(row) = row else { return Ok(false) };
         self.take(&row)?;
@@ -53,7 +81,7 @@ impl ParquetRows {
 
     fn take(&mut self, row: &Row) -> Result<(), Fault> {
         self.fields.clear(self.columns.len());
-        for (position, (column, field)) in row.get_column_iter().enumerate().take(self.columns.len()) {
+        for (&position, (column, field)) in self.read.iter().zip(row.get_column_iter()) {
             let begin = self.fields.begin();
             write(self.fields.bytes(), field).map_err(|fault| Fault::field(self.number, column, fault))?;
             self.fields.end(position, begin);

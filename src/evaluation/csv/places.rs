@@ -52,7 +52,7 @@ fn known(header: &[&str]) -> Vec<String> {
 }
 
 impl Places {
-    /// Finds the columns in the header.
+    /// Finds the columns in the header, and has no others read.
     pub(super) fn find(columns: &Columns, rows: &mut Rows<'_>) -> Result<Self, Fault> {
         let (header, line) = rows.header()?;
         let header: Vec<&str> = header.iter().map(String::as_str).collect();
@@ -82,7 +82,7 @@ impl Places {
                 .map_err(|fault| Fault::field(line, &format!("{prefix}…"), fault)),
             None => Ok(Family::default()),
         };
-        Ok(Self {
+        let places = Self {
             arm: find_alone(&columns.arm)?,
             segments: columns.segments.iter().map(&mut find_alone).collect::<Result<_, _>>()?,
             reward: find_alone(&columns.reward)?,
@@ -96,6 +96,14 @@ impl Places {
             cluster: columns.cluster.as_ref().map(find).transpose()?,
             target: family(&columns.target)?,
             model: family(&columns.model)?,
-        })
+        };
+        rows.only(places.all())?;
+        Ok(places)
+    }
+
+    fn all(&self) -> Vec<usize> {
+        let single = [Some(self.arm), Some(self.reward), self.propensity, self.eligible, self.cluster];
+        let several = [&self.segments, &self.dimensions, &self.target.positions, &self.model.positions];
+        single.into_iter().flatten().chain(several.into_iter().flatten().copied()).collect()
     }
 }

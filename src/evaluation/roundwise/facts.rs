@@ -38,6 +38,11 @@ impl Wanted {
             marginal: estimators.iter().any(|estimator| estimator.needs_dimensions()),
         }
     }
+
+    /// What either wants.
+    pub(in super::super) fn and(self, other: Self) -> Self {
+        Self { model: self.model || other.model, marginal: self.marginal || other.marginal }
+    }
 }
 
 /// Where rounds come from: columns in memory, or a log seen by a target.

@@ -9,6 +9,7 @@ use super::Asked;
 use super::estimator::Estimator;
 use super::facts::Source;
 use super::moments::Moments;
+use super::sums::{Spread, Totals};
 use super::units;
 
 /// How the interval of an estimate is made. None of them is cut off at the range of the rewards, and all take rounds
@@ -36,49 +37,88 @@ pub(super) fn normal_quantile(confidence: f64) -> f64 {
     SQRT_2 * erf_inv(confidence)
 }
 
+/// Value ± z standard errors, in the unit.
+pub(super) fn normal(totals: &[Totals], spreads: &[Spread], confidence: f64) -> Vec<(f64, f64)> {
+    let quantile = normal_quantile(confidence);
+    let around = |(totals, spread): (&Totals, &Spread)| {
+        let (value, reach) = (totals.value(), quantile * spread.standard_error());
+        (value - reach, value + reach)
+    };
+    totals.iter().zip(spreads).map(around).collect()
+}
+
+/// Moments of the parts of a value: added, numerator, denominator.
+pub(super) type PartMoments = [Moments; 3];
+
 /// For each estimator, from the parts of its value, each with the width of its range.
 pub(super) fn bernstein(
     source: &dyn Source,
     asked: &[Asked],
     confidence: f64,
 ) -> Result<Vec<(f64, f64)>, EstimateError> {
-    let mut parts: Vec<[Part; 3]> = asked.iter().map(|asked| ranges(source, asked)).collect();
+    let mut parts = vec![PartMoments::default(); asked.len()];
     // A cluster adds as much as its rounds together.
     let mut largest_share = 1.0;
     units::each(source, asked, |number, [added, numerator, denominator, sizes]| {
         largest_share = sizes.iter().copied().fold(largest_share, f64::max);
         let values = [added, numerator, denominator];
         let parts = parts[number].iter_mut().zip(values);
-        parts.for_each(|(part, values)| part.moments.merge(&Moments::of(values)));
+        parts.for_each(|(moments, values)| moments.merge(&Moments::of(values)));
     })?;
-    let shares = largest_share;
-    Ok(parts.into_iter().map(|parts| around(parts, shares, confidence)).collect())
+    let limits = Limits { unit: source.unit(), range: source.range(), weight: source.weight_limit() };
+    let around = |(asked, parts)| limits.around(asked, parts, largest_share, confidence);
+    Ok(asked.iter().zip(parts).map(around).collect())
 }
 
-/// How far apart the terms of two rounds can be, part by part.
-fn ranges(source: &dyn Source, asked: &Asked) -> [Part; 3] {
-    let unit = source.unit();
-    let (minimum, maximum) = source.range();
-    let (minimum, maximum) = (minimum / unit, maximum / unit);
-    let span = maximum - minimum;
-    let largest_reward = minimum.abs().max(maximum.abs());
-    let limit = source.weight_limit();
-    let estimator = asked.estimator;
-    let weight = match estimator {
-        Estimator::Replay => 1.0,
-        Estimator::ClippedIps | Estimator::SwitchDr => limit.min(asked.level),
-        Estimator::Dros => limit.min(asked.level.sqrt() / 2.0),
-        _ => limit,
-    };
-    // A weighted reward lies between 0 and the largest, or to both sides of 0; a residual within the span.
-    let weighted = weight * if minimum < 0.0 && maximum > 0.0 { span } else { largest_reward };
-    let added = match estimator {
-        Estimator::Dm | Estimator::Sndr => span,
-        Estimator::Dr | Estimator::SwitchDr | Estimator::Dros => span + 2.0 * weight * span,
-        _ => weighted,
-    };
-    let numerator = if estimator.needs_model() { 2.0 * weight * span } else { weighted };
-    [added, numerator, weight].map(|range| Part { range, moments: Moments::default() })
+/// What bounds the terms of a round.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Limits {
+    pub(in super::super) unit: f64,
+    /// The least and the greatest possible reward.
+    pub(in super::super) range: (f64, f64),
+    /// A number above any weight that a round could have had.
+    pub(in super::super) weight: f64,
+}
+
+impl Limits {
+    /// The empirical Bernstein interval of an estimator, by the moments of its parts.
+    pub(super) fn around(
+        &self,
+        asked: &Asked,
+        parts: PartMoments,
+        largest_share: f64,
+        confidence: f64,
+    ) -> (f64, f64) {
+        let [added, numerator, denominator] = parts;
+        let ranges = self.ranges(asked);
+        let part = |moments, range| Part { range, moments };
+        let parts = [part(added, ranges[0]), part(numerator, ranges[1]), part(denominator, ranges[2])];
+        around(parts, largest_share, confidence)
+    }
+
+    /// How far apart the terms of two rounds can be, part by part.
+    fn ranges(&self, asked: &Asked) -> [f64; 3] {
+        let (minimum, maximum) = (self.range.0 / self.unit, self.range.1 / self.unit);
+        let span = maximum - minimum;
+        let largest_reward = minimum.abs().max(maximum.abs());
+        let limit = self.weight;
+        let estimator = asked.estimator;
+        let weight = match estimator {
+            Estimator::Replay => 1.0,
+            Estimator::ClippedIps | Estimator::SwitchDr => limit.min(asked.level),
+            Estimator::Dros => limit.min(asked.level.sqrt() / 2.0),
+            _ => limit,
+        };
+        // A weighted reward lies between 0 and the largest, or to both sides of 0; a residual within the span.
+        let weighted = weight * if minimum < 0.0 && maximum > 0.0 { span } else { largest_reward };
+        let added = match estimator {
+            Estimator::Dm | Estimator::Sndr => span,
+            Estimator::Dr | Estimator::SwitchDr | Estimator::Dros => span + 2.0 * weight * span,
+            _ => weighted,
+        };
+        let numerator = if estimator.needs_model() { 2.0 * weight * span } else { weighted };
+        [added, numerator, weight]
+    }
 }
 
 /// The parts put together, with an interval of each such that all hold at once.

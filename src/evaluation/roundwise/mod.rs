@@ -5,6 +5,7 @@
 //! φ_i = a_i − ā + (b_i − (b̄/c̄) c_i) / c̄, whose spread is that of v (the delta method); and the intervals.
 
 mod bootstrap;
+mod company;
 mod difference;
 mod estimator;
 pub(super) mod facts;
@@ -12,6 +13,7 @@ mod interval;
 pub(super) mod lots;
 mod moments;
 mod one_pass;
+mod running;
 mod shrinkage;
 mod sums;
 mod units;
@@ -21,7 +23,10 @@ pub use estimator::{Estimator, UnknownEstimator};
 pub use interval::Interval;
 
 use super::estimate::{Estimate, EstimateError};
+use company::Company;
 use facts::{Source, Survey};
+pub(super) use running::{Limits, Running};
+use shrinkage::Trials;
 use sums::{Spread, Tally, Totals};
 
 /// Which estimators are asked, and how their intervals are made.
@@ -114,9 +119,9 @@ impl Asked {
     /// is the fit. A mean that was fitted to rounds of an arm moves by w (r − q̂) with each, to first order, which makes
     /// the spread that of the doubly robust estimator, for whatever takes the model's word without correction. A model
     /// from elsewhere does not move.
-    fn with_the_fit(self, source: &dyn Source) -> Self {
+    fn with_the_fit(self, is_fitted: bool) -> Self {
         let rests = matches!(self.estimator, Estimator::Dm | Estimator::SwitchDr | Estimator::Dros);
-        if rests && source.has_fitted_model() { Self { estimator: Estimator::Dr, ..self } } else { self }
+        if rests && is_fitted { Self { estimator: Estimator::Dr, ..self } } else { self }
     }
 }
 
@@ -168,23 +173,8 @@ impl Evaluator {
         let source = rounds.source();
         let (survey, early, asked) = self.ask(source)?;
         let asked_of: Vec<Asked> = asked.iter().filter_map(|asked| asked.as_ref().ok().copied()).collect();
-        let mut said = self.say(source, &survey, &early, &asked_of)?.into_iter();
-        let estimates = asked.iter().map(|asked| match asked {
-            Ok(asked) => Answer {
-                estimator: asked.estimator,
-                lambda: asked.estimator.has_lambda().then_some(asked.level),
-                estimate: said.next().unwrap_or(Err(EstimateError::NoRounds)),
-            },
-            Err((estimator, error)) => Answer { estimator: *estimator, lambda: None, estimate: Err(*error) },
-        });
-        Ok(Evaluation {
-            rounds: survey.rounds,
-            used: survey.used,
-            effective_sample_size: survey.effective_sample_size,
-            largest_weight: survey.largest,
-            outside_support: survey.outside_support,
-            estimates: estimates.collect(),
-        })
+        let said = self.say(source, &survey, &early, &asked_of)?;
+        Ok(evaluation(&survey, &asked, said))
     }
 
     /// By how much one target is better than another, from the same rounds: the difference of two values with the
@@ -205,7 +195,7 @@ impl Evaluator {
             let (survey, early, asked) = alone.ask(source)?;
             let asked = asked.into_iter().next().unwrap_or(Err((estimator, EstimateError::NoRounds)));
             let asked = asked.map_err(|(_, error)| error)?;
-            let moved = asked.with_the_fit(source);
+            let moved = asked.with_the_fit(source.has_fitted_model());
             let totals = Tally::complete(source, &[asked, moved], &early)?;
             let [value, by] = totals[..] else { return Err(EstimateError::NoRounds) };
             sums::check(&asked, &value, &survey)?;
@@ -220,45 +210,61 @@ impl Evaluator {
         &self,
         source: &dyn Source,
     ) -> Result<(Survey, Tally, Vec<Result<Asked, (Estimator, EstimateError)>>), EstimateError> {
-        if let Some(lambda) = self.lambda.filter(|lambda| !(*lambda > 0.0)) {
-            return Err(EstimateError::Lambda { lambda });
-        }
-        if !(self.confidence > 0.0 && self.confidence < 1.0) {
-            return Err(EstimateError::Confidence { confidence: self.confidence });
-        }
-        let all = || Estimator::ALL.into_iter().filter(|&estimator| source.allows(estimator)).collect();
-        let estimators: Vec<Estimator> = self.estimators.clone().unwrap_or_else(all);
-        let mut early = Tally::of(self.without_survey(source, &estimators));
-        let survey = source.survey(early.wanted(), &mut |facts| early.add(facts))?;
+        self.check()?;
+        let estimators = self.wanted(&|estimator| source.allows(estimator));
+        let allowed = estimators.iter().copied().filter(|&estimator| source.allows(estimator));
+        let mut known = Tally::of(self.early(source.has_fitted_model(), allowed));
+        let survey = source.survey(known.wanted(), &mut |facts| known.add(facts))?;
         if survey.rounds == 0 {
             return Err(EstimateError::NoRounds);
         }
         if let Some(&estimator) = estimators.iter().find(|&&estimator| !source.allows(estimator)) {
             return Err(EstimateError::Missing { estimator });
         }
-        let chosen = match self.lambda {
-            None if survey.used > 1 && survey.largest.is_finite() => {
-                shrinkage::chosen(source, &estimators, survey.largest)?
-            }
-            lambda => vec![lambda.unwrap_or(survey.largest); estimators.len()],
-        };
-        let asked = estimators.iter().zip(chosen).map(|(&estimator, lambda)| {
-            if estimator.needs_propensities() && !survey.largest.is_finite() {
-                return Err((estimator, EstimateError::Overflow));
-            }
-            let level = if estimator.has_lambda() { lambda } else { survey.largest };
-            Ok(Asked { estimator, level, seed: self.seed })
-        });
-        let asked = asked.collect();
-        Ok((survey, early, asked))
+        // What waited for the largest weight: one more pass for all of it.
+        let mut trials = self.trials(&estimators, survey.largest);
+        let mut late = Tally::of(self.late(&estimators, survey.largest));
+        if !(trials.is_empty() && late.is_empty()) {
+            source.each(trials.wanted().and(late.wanted()), &mut |facts| {
+                trials.add(facts);
+                late.add(facts);
+            })?;
+        }
+        let asked = self.asked(&estimators, &survey, &trials, survey.largest);
+        known.learn(late);
+        known.learn(trials.totals(self.seed, &survey));
+        Ok((survey, known, asked))
+    }
+
+    /// Whether the settings are possible.
+    fn check(&self) -> Result<(), EstimateError> {
+        if let Some(lambda) = self.lambda.filter(|lambda| !(*lambda > 0.0)) {
+            return Err(EstimateError::Lambda { lambda });
+        }
+        match self.confidence > 0.0 && self.confidence < 1.0 {
+            true => Ok(()),
+            false => Err(EstimateError::Confidence { confidence: self.confidence }),
+        }
+    }
+
+    /// The estimators that were named, or all that are allowed.
+    fn wanted(&self, allows: &dyn Fn(Estimator) -> bool) -> Vec<Estimator> {
+        let all = || Estimator::ALL.into_iter().filter(|&estimator| allows(estimator)).collect();
+        self.estimators.clone().unwrap_or_else(all)
+    }
+
+    /// The trials in which λ is chosen, if it is.
+    fn trials(&self, estimators: &[Estimator], largest: f64) -> Trials {
+        let chooses = self.lambda.is_none() && largest.is_finite();
+        if chooses { Trials::new(estimators, largest) } else { Trials::default() }
     }
 
     /// What of the estimators, and of those by which they move, needs nothing that only a survey tells.
-    fn without_survey(&self, source: &dyn Source, estimators: &[Estimator]) -> Vec<Asked> {
+    fn early(&self, is_fitted: bool, estimators: impl Iterator<Item = Estimator>) -> Vec<Asked> {
         let mut early: Vec<Asked> = Vec::new();
-        for &estimator in estimators.iter().filter(|&&estimator| source.allows(estimator)) {
+        for estimator in estimators {
             let asked = Asked { estimator, level: self.lambda.unwrap_or(f64::NAN), seed: self.seed };
-            for asked in [asked.with_the_fit(source), asked] {
+            for asked in [asked.with_the_fit(is_fitted), asked] {
                 let known = match asked.estimator {
                     Estimator::Replay => false,
                     estimator => !estimator.has_lambda() || self.lambda.is_some(),
@@ -271,59 +277,45 @@ impl Evaluator {
         early
     }
 
+    /// The replay among the estimators, whose level is the largest weight.
+    fn late(&self, estimators: &[Estimator], largest: f64) -> Option<Asked> {
+        let replays = estimators.contains(&Estimator::Replay) && largest.is_finite();
+        replays.then_some(Asked { estimator: Estimator::Replay, level: largest, seed: self.seed })
+    }
+
+    /// Each estimator at its level, or why it says nothing; the level of a replay is `largest`.
+    fn asked(
+        &self,
+        estimators: &[Estimator],
+        survey: &Survey,
+        trials: &Trials,
+        largest: f64,
+    ) -> Vec<Result<Asked, (Estimator, EstimateError)>> {
+        let asked = estimators.iter().map(|&estimator| {
+            if estimator.needs_propensities() && !survey.largest.is_finite() {
+                return Err((estimator, EstimateError::Overflow));
+            }
+            let lambda = || self.lambda.or(trials.best(estimator, survey).map(|(level, _)| level));
+            let level = if estimator.has_lambda() { lambda() } else { None };
+            Ok(Asked { estimator, level: level.unwrap_or(largest), seed: self.seed })
+        });
+        asked.collect()
+    }
+
     /// The estimates, in the order asked.
     fn say(
         &self,
         source: &dyn Source,
         survey: &Survey,
-        early: &Tally,
+        known: &Tally,
         asked: &[Asked],
     ) -> Result<Vec<Result<Estimate, EstimateError>>, EstimateError> {
-        // Whose chance moves the value: of a fitted model, that of the rounds it was fitted to.
-        let moved: Vec<Asked> = asked.iter().map(|asked| asked.with_the_fit(source)).collect();
-        let mut all: Vec<Asked> = Vec::new();
-        let mut place_of = |wanted: &Asked| {
-            all.iter().position(|asked| asked.is(wanted)).unwrap_or_else(|| {
-                all.push(*wanted);
-                all.len() - 1
-            })
-        };
-        let moved: Vec<usize> = moved.iter().map(&mut place_of).collect();
-        let asked: Vec<usize> = asked.iter().map(&mut place_of).collect();
-        // Those that move come first, and only they are asked how far.
-        let movers = moved.iter().max().map_or(0, |&last| last + 1);
-        let totals = Tally::complete(source, &all, early)?;
-        let spreads = sums::spreads(source, &all[..movers], &totals[..movers])?;
-        let around = self.intervals(source, survey, &all[..movers], &totals, &spreads)?;
-        let unit = source.unit();
-        let one = |(&asked, &moved): (&usize, &usize)| {
-            let (estimator, totals, by) = (all[asked].estimator, &totals[asked], &totals[moved]);
-            sums::check(&all[asked], totals, survey)?;
-            let value = unit * totals.value();
-            let error = unit * spreads[moved].standard_error();
-            // Nothing is known of the spread of what counts once.
-            let once = estimator.needs_propensities() && totals.used < 2;
-            let standard_error = if once { f64::INFINITY } else { error };
-            if !value.is_finite() || (!once && error.is_nan()) {
-                return Err(EstimateError::Overflow);
-            }
-            let (lower, upper) = match standard_error < f64::INFINITY {
-                true => around[moved],
-                false => (f64::NEG_INFINITY, f64::INFINITY),
-            };
-            let off = value - unit * by.value();
-            Ok(Estimate {
-                value,
-                standard_error,
-                interval: (unit * lower + off, unit * upper + off),
-                rounds: survey.rounds,
-                used: totals.used,
-                effective_sample_size: totals.effective_sample_size(survey),
-                largest_weight: survey.largest,
-                outside_support: survey.outside_support,
-            })
-        };
-        Ok(asked.iter().zip(&moved).map(one).collect())
+        let company = Company::of(asked, source.has_fitted_model());
+        let totals = Tally::complete(source, &company.all, known)?;
+        let movers = company.movers();
+        let spreads = sums::spreads(source, movers, &totals[..movers.len()])?;
+        let around = self.intervals(source, survey, movers, &totals, &spreads)?;
+        Ok(company.say(source.unit(), survey, &totals, &spreads, &around))
     }
 
     /// The interval of each, in the source's unit.
@@ -337,19 +329,37 @@ impl Evaluator {
     ) -> Result<Vec<(f64, f64)>, EstimateError> {
         let settings = Settings { confidence: self.confidence, seed: self.seed };
         match self.interval {
-            Interval::Normal => {
-                let quantile = interval::normal_quantile(self.confidence);
-                let around = |(totals, spread): (&Totals, &Spread)| {
-                    let (value, reach) = (totals.value(), quantile * spread.standard_error());
-                    (value - reach, value + reach)
-                };
-                Ok(totals.iter().zip(spreads).map(around).collect())
-            }
+            Interval::Normal => Ok(interval::normal(totals, spreads, self.confidence)),
             Interval::Bootstrap { resamples } => {
                 bootstrap::percentiles(source, asked, survey.rounds, resamples, settings)
             }
             Interval::EmpiricalBernstein => interval::bernstein(source, asked, self.confidence),
         }
+    }
+}
+
+/// Puts an evaluation together: what was said of those that could be asked, in order.
+fn evaluation(
+    survey: &Survey,
+    asked: &[Result<Asked, (Estimator, EstimateError)>],
+    said: Vec<Result<Estimate, EstimateError>>,
+) -> Evaluation {
+    let mut said = said.into_iter();
+    let estimates = asked.iter().map(|asked| match asked {
+        Ok(asked) => Answer {
+            estimator: asked.estimator,
+            lambda: asked.estimator.has_lambda().then_some(asked.level),
+            estimate: said.next().unwrap_or(Err(EstimateError::NoRounds)),
+        },
+        Err((estimator, error)) => Answer { estimator: *estimator, lambda: None, estimate: Err(*error) },
+    });
+    Evaluation {
+        rounds: survey.rounds,
+        used: survey.used,
+        effective_sample_size: survey.effective_sample_size,
+        largest_weight: survey.largest,
+        outside_support: survey.outside_support,
+        estimates: estimates.collect(),
     }
 }
 

@@ -8,7 +8,8 @@ use super::sums::{LANES, folded, sum};
 pub(super) struct Moments {
     pub(super) count: f64,
     pub(super) mean: f64,
-    squares: f64,
+    /// Σ (x − mean)².
+    pub(super) squares: f64,
 }
 
 impl Moments {
@@ -42,7 +43,10 @@ impl Moments {
             return Self::default();
         }
         let (sum, square) = (sums.iter().sum::<f64>(), squares.iter().sum::<f64>());
-        Self { count, mean: near + sum / count, squares: (square - sum * sum / count).max(0.0) }
+        let squares = square - sum * sum / count;
+        // Rounding must not make it negative, nor a square beyond all numbers make it small.
+        let squares = if squares.is_nan() { f64::INFINITY } else { squares.max(0.0) };
+        Self { count, mean: near + sum / count, squares }
     }
 
     pub(super) fn merge(&mut self, other: &Self) {

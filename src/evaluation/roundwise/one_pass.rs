@@ -8,6 +8,7 @@
 //! sixteen at the very worst.
 
 use super::estimator::Terms;
+use super::moments::Moments;
 
 /// Sums side by side; few, since there are several sums of each round, and all should stay in registers.
 const LANES: usize = 4;
@@ -27,6 +28,11 @@ pub(super) struct Guessed {
 }
 
 impl Guessed {
+    /// About the mean itself, of terms that are nothing but added.
+    pub(super) fn of_moments(moments: &Moments) -> Self {
+        Self { mean: Some(moments.mean), of_mean: [0.0, moments.squares], ..Self::default() }
+    }
+
     /// Adds the terms of a chunk, with the sums of a, b and c over it.
     pub(super) fn add(&mut self, terms: &Terms, [added, numerator, denominator]: [f64; 3]) {
         let Terms { added: a, numerator: b, denominator: c } = terms;

@@ -1,9 +1,10 @@
 //! λ from the data: where less variance outweighs more bias.
 
-use super::super::estimate::EstimateError;
+use super::Asked;
 use super::estimator::{Estimator, Terms};
-use super::facts::{Facts, Source, Wanted};
+use super::facts::{Facts, Survey, Wanted};
 use super::moments::Moments;
+use super::sums::Tally;
 
 /// Levels tried, from no shrinkage at all.
 const LEVELS: usize = 10;
@@ -18,27 +19,49 @@ const LEVELS: usize = 10;
 /// Krishnamurthy 2020, has better guarantees at the worst, but accepts biases of two half-widths of the unshrunk
 /// interval, which made clipped IPS five times worse than IPS where the weights are harmless.)
 ///
-/// For each estimator; one without λ gets the largest weight.
-pub(super) fn chosen(
-    source: &dyn Source,
-    estimators: &[Estimator],
-    largest: f64,
-) -> Result<Vec<f64>, EstimateError> {
-    let mut tried: Vec<Tried> = estimators
-        .iter()
-        .filter(|estimator| estimator.has_lambda())
-        .map(|&estimator| Tried::new(estimator, levels(estimator, largest)))
-        .collect();
-    if !tried.is_empty() {
-        let asked: Vec<Estimator> = tried.iter().map(|tried| tried.estimator).collect();
-        source.each(Wanted::by(&asked), &mut |facts| tried.iter_mut().for_each(|tried| tried.add(facts)))?;
+/// The moments at each level are those of an estimate with that λ, so that the choice takes one pass and the chosen estimate
+/// none.
+#[derive(Debug, Default)]
+pub(super) struct Trials {
+    tried: Vec<Tried>,
+}
+
+impl Trials {
+    /// Of those estimators that have a λ.
+    pub(super) fn new(estimators: &[Estimator], largest: f64) -> Self {
+        let leveled = estimators.iter().filter(|estimator| estimator.has_lambda());
+        Self { tried: leveled.map(|&estimator| Tried::new(estimator, levels(estimator, largest))).collect() }
     }
-    let mut chosen = tried.iter().map(Tried::best);
-    let of = |estimator: &Estimator| if estimator.has_lambda() { chosen.next() } else { None };
-    Ok(estimators.iter().map(of).map(|level| level.unwrap_or(largest)).collect())
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.tried.is_empty()
+    }
+
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted::by(&self.tried.iter().map(|tried| tried.estimator).collect::<Vec<_>>())
+    }
+
+    pub(super) fn add(&mut self, facts: Facts<'_>) {
+        self.tried.iter_mut().for_each(|tried| tried.add(facts));
+    }
+
+    /// The λ of an estimator, with the moments of what its rounds add. A round or none choose nothing.
+    pub(super) fn best(&self, estimator: Estimator, survey: &Survey) -> Option<(f64, &Moments)> {
+        self.tried.iter().find(|tried| tried.estimator == estimator).map(|tried| tried.best(survey))
+    }
+
+    /// What the moments at the levels chosen say.
+    pub(super) fn totals(&self, seed: u64, survey: &Survey) -> Tally {
+        let chosen = self.tried.iter().map(|tried| {
+            let (level, moments) = tried.best(survey);
+            (Asked { estimator: tried.estimator, level, seed }, moments)
+        });
+        Tally::of_moments(chosen, survey)
+    }
 }
 
 /// The levels of an estimator, each with the moments that it gives.
+#[derive(Debug)]
 struct Tried {
     estimator: Estimator,
     levels: Vec<f64>,
@@ -80,16 +103,19 @@ impl Tried {
         }
     }
 
-    fn best(&self) -> f64 {
+    fn best(&self, survey: &Survey) -> (f64, &Moments) {
+        let mut best = (self.levels[0], &self.moments[0]);
+        if survey.used < 2 {
+            return best;
+        }
         let unshrunk = self.moments[0].mean;
         let error = |moments: &Moments| moments.variance_of_mean() + (moments.mean - unshrunk).powi(2);
-        let mut best = (self.levels[0], error(&self.moments[0]));
         for (&level, moments) in self.levels.iter().zip(&self.moments).skip(1) {
-            if error(moments) < best.1 {
-                best = (level, error(moments));
+            if error(moments) < error(best.1) {
+                best = (level, moments);
             }
         }
-        best.0
+        best
     }
 }
 

@@ -4,6 +4,7 @@ use super::super::estimate::EstimateError;
 use super::Asked;
 use super::estimator::{Estimator, Terms};
 use super::facts::{Facts, Source, Survey, Wanted};
+use super::moments::Moments;
 use super::one_pass::Guessed;
 
 /// Sums of what the rounds add.
@@ -23,6 +24,28 @@ pub(super) struct Totals {
 }
 
 impl Totals {
+    /// Of an estimator that has nothing but a mean, by the moments of what its rounds add.
+    fn of_moments(moments: &Moments, survey: &Survey) -> Self {
+        Self {
+            rounds: survey.rounds,
+            added: moments.mean * survey.rounds as f64,
+            used: survey.used,
+            guessed: Guessed::of_moments(moments),
+            ..Self::default()
+        }
+    }
+
+    /// Σ φ², as far as one pass tells.
+    pub(super) fn spread(&self) -> Option<Spread> {
+        let squares = self.guessed.squares(self.rounds, self.ratio)?;
+        Some(Spread::Rounds { rounds: self.rounds, squares })
+    }
+
+    /// The same where there is no second pass: squares beyond the numbers there are leave none.
+    pub(super) fn spread_or_none(&self) -> Spread {
+        self.spread().unwrap_or(Spread::Rounds { rounds: self.rounds, squares: f64::NAN })
+    }
+
     /// mean(a) + Σ b / Σ c.
     pub(super) fn value(&self) -> f64 {
         self.mean_added() + if self.ratio { self.numerator / self.denominator } else { 0.0 }
@@ -97,6 +120,29 @@ impl Tally {
         Self { asked: asked.into_iter().map(empty).collect(), terms: Terms::default() }
     }
 
+    /// What moments say of estimators that have nothing but a mean.
+    pub(super) fn of_moments<'a>(
+        asked: impl IntoIterator<Item = (Asked, &'a Moments)>,
+        survey: &Survey,
+    ) -> Self {
+        let told = |(asked, moments): (Asked, &Moments)| (asked, Totals::of_moments(moments, survey));
+        Self { asked: asked.into_iter().map(told).collect(), terms: Terms::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.asked.is_empty()
+    }
+
+    /// Takes over what another tally says.
+    pub(super) fn learn(&mut self, other: Self) {
+        self.asked.extend(other.asked);
+    }
+
+    /// What is known of one.
+    pub(super) fn find(&self, wanted: &Asked) -> Option<Totals> {
+        self.asked.iter().find(|(asked, _)| asked.is(wanted)).map(|known| known.1)
+    }
+
     pub(super) fn wanted(&self) -> Wanted {
         let estimators: Vec<Estimator> = self.asked.iter().map(|(asked, _)| asked.estimator).collect();
         Wanted::by(&estimators)
@@ -129,8 +175,7 @@ impl Tally {
         asked: &[Asked],
         other: &Self,
     ) -> Result<Vec<Totals>, EstimateError> {
-        let known =
-            |asked: &Asked| other.asked.iter().find(|(other, _)| other.is(asked)).map(|known| known.1);
+        let known = |asked: &Asked| other.find(asked);
         let mut rest = Self::of(asked.iter().filter(|asked| known(asked).is_none()).copied());
         if !rest.asked.is_empty() {
             source.each(rest.wanted(), &mut |facts| rest.add(facts))?;
@@ -169,14 +214,10 @@ pub(super) fn spreads(
     totals: &[Totals],
 ) -> Result<Vec<Spread>, EstimateError> {
     let clusters = source.clusters();
-    if clusters.is_none() {
-        let told = |totals: &Totals| {
-            let (rounds, squares) = (totals.rounds, totals.guessed.squares(totals.rounds, totals.ratio));
-            squares.map(|squares| Spread::Rounds { rounds, squares })
-        };
-        if let Some(told) = totals.iter().map(told).collect() {
-            return Ok(told);
-        }
+    if clusters.is_none()
+        && let Some(told) = totals.iter().map(Totals::spread).collect()
+    {
+        return Ok(told);
     }
     let empty = |totals: &Totals| match clusters {
         Some((_, clusters)) => Spread::Clusters { rounds: totals.rounds, sums: vec![0.0; clusters] },
