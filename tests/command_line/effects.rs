@@ -1,52 +1,11 @@
 //! The command `tactful effects`: what levels add, from CSV and from journals, and how it refuses.
 #![cfg(feature = "cli")]
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-/// A folder of its own for each test, removed at the end.
-pub(super) struct Folder(PathBuf);
-
-impl Folder {
-    pub(super) fn new(test: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("tactful-effects-{test}-{}", std::process::id()));
-        fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    pub(super) fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn tactful(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tactful")).args(arguments).output().unwrap()
-}
-
-pub(super) fn printed(arguments: &[&str]) -> String {
-    let output = tactful(arguments);
-    assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-pub(super) fn refused(arguments: &[&str]) -> String {
-    let output = tactful(arguments);
-    assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stderr).unwrap().trim_end().to_owned()
-}
+use crate::command::{Folder, printed, refused};
 
 /// 12,000 rows in which sms pays better than email and letters, and templates do not matter.
 fn mails() -> String {
@@ -64,7 +23,7 @@ fn mails() -> String {
 #[test]
 fn a_csv_file_tells_what_levels_add() {
     let folder = Folder::new("csv");
-    let file = folder.file("mails.csv", &mails());
+    let file = folder.file("mails.csv", mails());
     let flags = ["effects", &file, "--dimensions", "template,channel", "--reward", "paid"];
     let document: Value =
         serde_json::from_str(&printed(&[&flags[..], &["--format", "json"]].concat())).unwrap();
@@ -109,7 +68,7 @@ fn journal() -> String {
 #[test]
 fn a_journal_knows_its_dimensions() {
     let folder = Folder::new("journal");
-    let file = folder.file("log.jsonl", &journal());
+    let file = folder.file("log.jsonl", journal());
     let whole = printed(&["effects", &file]);
     assert!(whole.contains("time: levels vary by") && whole.contains("2400 sends"), "{whole}");
     let some: Value =

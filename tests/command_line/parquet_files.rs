@@ -9,10 +9,12 @@ use std::sync::Arc;
 use parquet::basic::{Compression, GzipLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, FloatType, Int64Type};
 use parquet::file::properties::WriterProperties;
+use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use tactful::evaluation::Round;
 use tactful::evaluation::csv::Columns;
+use tactful::evaluation::{Estimator, Evaluator, Question, Round, Stream};
+use tactful::policy::Uniform;
 
 const SCHEMA: &str = "message log {
     required binary mail (UTF8); optional binary stage (UTF8); required float p; required int64 paid;
@@ -80,6 +82,35 @@ fn the_same_rounds_as_from_csv() {
     }
     let told = columns().read(File::open(&path).unwrap(), "log").unwrap_err().to_string();
     assert!(told.starts_with("log: Parquet is read from a file"), "{told}");
+    fs::remove_file(path).unwrap();
+}
+
+/// Damage in a column that nobody asks for is not even read; a file is streamed, one row group after another.
+#[test]
+fn only_the_columns_asked_for_are_read() {
+    let path = file("some.parquet");
+    write(&path, Compression::UNCOMPRESSED, 1, 0.5);
+    let columns = || Columns::new("mail", "paid").propensity("p");
+    let expected: Vec<Round> = columns().open(&path).unwrap().rounds().iter().collect();
+    assert_eq!(expected.len(), 8);
+    let mut damaged = fs::read(&path).unwrap();
+    let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+    for group in 0..2 {
+        for column in 4..6 {
+            let (start, length) = reader.metadata().row_group(group).column(column).byte_range();
+            damaged[start as usize..(start + length) as usize].fill(0xff);
+        }
+    }
+    fs::write(&path, &damaged).unwrap();
+    assert!(columns().target("pe_").open(&path).is_err(), "who asks is told of the damage");
+    let log = columns().open(&path).unwrap();
+    assert_eq!(log.rounds().iter().collect::<Vec<_>>(), expected);
+
+    let file = columns().survey(&path).unwrap();
+    let plain = Evaluator::default().estimators([Estimator::Ips, Estimator::Snips]);
+    let asked = Stream::builder(file.outline().clone(), &Uniform).evaluator(plain.clone());
+    let streamed = file.evaluate(asked).unwrap();
+    assert_eq!(streamed.evaluation, plain.evaluate(&Question::new(&log, &Uniform)).unwrap());
     fs::remove_file(path).unwrap();
 }
 

@@ -2,60 +2,9 @@
 
 #![cfg(feature = "cli")]
 
-use std::path::PathBuf;
-use std::process::{Command, Output};
-
 use serde_json::Value;
 
-/// A folder of its own for each test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("tactful-pages-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Self(folder)
-    }
-
-    fn file(&self, name: &str, text: &str) -> String {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path.display().to_string()
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-
-    fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.0.join(name)).unwrap()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-fn run(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tactful")).args(arguments).output().unwrap()
-}
-
-fn told(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-/// One line on standard error and status 2.
-fn refused(arguments: &[&str]) -> String {
-    let output = run(arguments);
-    assert_eq!(output.status.code(), Some(2), "{arguments:?}");
-    let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
-    text
-}
+use crate::command::{Folder, printed, refused};
 
 /// 4,000 rounds of two arms, one with a hostile name, of which the second pays three times as often.
 fn log() -> String {
@@ -76,10 +25,10 @@ const COLUMNS: [&str; 6] = ["--arm", "sent", "--segment", "stage", "--reward", "
 #[test]
 fn evaluate_writes_a_page_and_intervals_for_all_times() {
     let folder = Folder::new("evaluate");
-    let file = folder.file("log.csv", &log());
+    let file = folder.file("log.csv", log());
     let page = folder.path("page.html");
     let flags = [&["evaluate", &file], &COLUMNS[..], &["--uniform", "--target", "arm:firm"]].concat();
-    let text = told(&[&flags[..], &["--report", &page]].concat());
+    let text = printed(&[&flags[..], &["--report", &page]].concat());
     assert!(text.contains("at any time") && text.contains("At any time:"), "{text}");
 
     let html = folder.read("page.html");
@@ -97,7 +46,7 @@ fn evaluate_writes_a_page_and_intervals_for_all_times() {
         assert!(html.contains(expected), "{expected}");
     }
 
-    let json: Value = serde_json::from_str(&told(&[&flags[..], &["--format", "json"]].concat())).unwrap();
+    let json: Value = serde_json::from_str(&printed(&[&flags[..], &["--format", "json"]].concat())).unwrap();
     let ends = |name: &str, key: &str| {
         let of = &json["estimators"][name][key];
         (of[0].as_f64().unwrap(), of[1].as_f64().unwrap())
@@ -115,7 +64,7 @@ fn evaluate_writes_a_page_and_intervals_for_all_times() {
         &COLUMNS[..],
         &["--uniform", "--target", "best-per-segment", "--format", "json"],
     ];
-    let json: Value = serde_json::from_str(&told(&flags.concat())).unwrap();
+    let json: Value = serde_json::from_str(&printed(&flags.concat())).unwrap();
     assert!(json["estimators"]["ips"]["anytime"].is_null() && json["estimators"]["ips"]["value"].is_number());
 
     let flags = [
@@ -133,19 +82,19 @@ fn evaluate_writes_a_page_and_intervals_for_all_times() {
 #[test]
 fn replay_and_simulate_write_pages() {
     let folder = Folder::new("replay");
-    let file = folder.file("log.csv", &log());
+    let file = folder.file("log.csv", log());
     let page = folder.path("page.html");
     // No value is told without its interval.
     let one = folder.file("one.csv", "sent,stage,paid,p\nfirm,new,1,0.5\n");
     let alone = [&["replay", &one], &COLUMNS[..], &["--propensity", "p", "--format", "json"]].concat();
-    let json: Value = serde_json::from_str(&told(&alone)).unwrap();
+    let json: Value = serde_json::from_str(&printed(&alone)).unwrap();
     let all = json["policies"].as_array().unwrap();
     assert!(all.iter().all(|policy| policy["value"].is_null() && policy["interval"].is_null()), "{json}");
     assert!(json["warnings"].to_string().contains("fewer than two rounds count"), "{json}");
     // Weights of 10³⁷ end, too.
     let tiny = folder.file("tiny.csv", "sent,stage,paid,p\na,new,1,2e-38\nb,new,0,0.5\n");
-    told(&[&["evaluate", &tiny], &COLUMNS[..], &["--propensity", "p"]].concat());
-    told(&[&["replay", &file], &COLUMNS[..], &["--uniform", "--report", &page]].concat());
+    printed(&[&["evaluate", &tiny], &COLUMNS[..], &["--propensity", "p"]].concat());
+    printed(&[&["replay", &file], &COLUMNS[..], &["--uniform", "--report", &page]].concat());
     let html = folder.read("page.html");
     for expected in ["How they learnt", "What thompson sent", "Share of traffic per arm while ucb1 learnt"] {
         assert!(html.contains(expected), "{expected}");
@@ -153,7 +102,7 @@ fn replay_and_simulate_write_pages() {
     assert!(html.contains("Of those that learn,") && html.contains("arm:firm") && !html.contains("<script"));
 
     let flags = ["simulate", "--means", "0.05,0.1", "--horizon", "2000", "--runs", "30", "--policies"];
-    told(&[&flags[..], &["thompson,uniform", "--report", &page]].concat());
+    printed(&[&flags[..], &["thompson,uniform", "--report", &page]].concat());
     let html = folder.read("page.html");
     assert!(html.contains("thompson loses least") && html.contains("Cumulative regret by policy"), "{html}");
     assert!(html.contains("Traffic to the best arm") && html.matches("<svg").count() == 2);
@@ -184,17 +133,17 @@ fn journal() -> String {
 #[test]
 fn a_journal_is_reported_in_every_form() {
     let folder = Folder::new("report");
-    let file = folder.file("journal.jsonl", &journal());
+    let file = folder.file("journal.jsonl", journal());
     let page = folder.path("page.html");
-    let text = told(&["report", &file, "--window", "2", "--threshold", "0.1", "--report", &page]);
+    let text = printed(&["report", &file, "--window", "2", "--threshold", "0.1", "--report", &page]);
     assert!(text.contains("2 rates have changed") && text.contains("worse"), "{text}");
     let html = folder.read("page.html");
     assert!(
         html.contains("The rate of &lt;b&gt; for early has changed from") && html.contains("Who paid when")
     );
-    assert_eq!(told(&["report", &file, "--window", "2", "--threshold", "0.1", "--format", "html"]), html);
+    assert_eq!(printed(&["report", &file, "--window", "2", "--threshold", "0.1", "--format", "html"]), html);
 
-    let json: Value = serde_json::from_str(&told(&[
+    let json: Value = serde_json::from_str(&printed(&[
         "report",
         &file,
         "--window",
@@ -232,33 +181,33 @@ fn a_snapshot_is_reported() {
         let decision = bandit.select(everyone, &bandit.arms().all(), &mut rng).unwrap();
         bandit.reward(&decision, Reward::from(number % 4 == 0)).unwrap();
     }
-    let file = folder.file("snapshot.json", &serde_json::to_string(&bandit.snapshot()).unwrap());
-    let text = told(&["report", &file]);
+    let file = folder.file("snapshot.json", serde_json::to_string(&bandit.snapshot()).unwrap());
+    let text = printed(&["report", &file]);
     assert!(text.contains("everyone") && text.contains("1000 sent") && text.contains("250 paid"), "{text}");
 }
 
 #[test]
 fn answers_are_compared() {
     let folder = Folder::new("compare");
-    let file = folder.file("log.csv", &log());
+    let file = folder.file("log.csv", log());
     let answer = |name: &str, target: &str| {
         let flags =
             [&["evaluate", &file], &COLUMNS[..], &["--uniform", "--target", target, "--format", "json"]];
-        folder.file(name, &told(&flags.concat()))
+        folder.file(name, printed(&flags.concat()))
     };
     let (even, firm) = (answer("even.json", "uniform"), answer("firm.json", "arm:firm"));
     let page = folder.path("page.html");
-    let text = told(&["compare", &even, &firm, "--report", &page]);
+    let text = printed(&["compare", &even, &firm, "--report", &page]);
     assert!(text.contains("Not paired") && text.contains("snips"), "{text}");
     assert!(folder.read("page.html").contains("Yes, by"), "{text}");
-    let json: Value = serde_json::from_str(&told(&["compare", &even, &firm, "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&printed(&["compare", &even, &firm, "--format", "json"])).unwrap();
     assert_eq!(json["paired"], false);
     let row = json["rows"].as_array().unwrap().iter().find(|row| row["name"] == "snips").unwrap();
     let number = |key: &str| row[key].as_f64().unwrap();
     assert!((number("difference") - (number("other") - number("one"))).abs() < 1e-15);
     assert!(number("difference") > 0.05 && row["interval"][0].as_f64().unwrap() > 0.0);
     // Nothing differs from itself.
-    let json: Value = serde_json::from_str(&told(&["compare", &even, &even, "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&printed(&["compare", &even, &even, "--format", "json"])).unwrap();
     assert!(
         json["rows"]
             .as_array()
@@ -270,16 +219,16 @@ fn answers_are_compared() {
     // What says the same in all rounds is no certainty, and makes no difference certain.
     let certain = |name: &str, value: f64| {
         let told = format!(r#"{{"value":{value},"se":0.0,"interval":[{value},{value}]}}"#);
-        folder.file(name, &format!(r#"{{"estimators":{{"ips":{told}}},"warnings":[]}}"#))
+        folder.file(name, format!(r#"{{"estimators":{{"ips":{told}}},"warnings":[]}}"#))
     };
     let (none, all) = (certain("none.json", 0.0), certain("all.json", 1.0));
-    let json: Value = serde_json::from_str(&told(&["compare", &none, &all, "--format", "json"])).unwrap();
+    let json: Value = serde_json::from_str(&printed(&["compare", &none, &all, "--format", "json"])).unwrap();
     assert!(json["rows"][0]["difference"].is_null() && json["rows"][0]["one_interval"].is_array(), "{json}");
 
     let flags = ["simulate", "--means", "0.05,0.1", "--horizon", "500", "--runs", "5", "--policies"];
     let simulated = folder
-        .file("simulated.json", &told(&[&flags[..], &["thompson,uniform", "--format", "json"]].concat()));
-    assert!(told(&["compare", &simulated, &simulated]).contains("regret at the end"));
+        .file("simulated.json", printed(&[&flags[..], &["thompson,uniform", "--format", "json"]].concat()));
+    assert!(printed(&["compare", &simulated, &simulated]).contains("regret at the end"));
     assert!(refused(&["compare", &simulated, &even]).contains("different commands"));
     let other = folder.file("other.json", "[1, 2]");
     assert!(refused(&["compare", &other, &even]).contains("not the JSON"));

@@ -5,7 +5,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::Value;
 
-use super::effects::{Folder, printed, refused};
+use crate::command::{Folder, printed, refused};
 
 /// 24,000 rows in which the young answer to fees and the others to peers, wherever they live.
 fn mails() -> String {

@@ -1,33 +1,22 @@
 //! The commands `tactful simulate` and `tactful probabilities`: what they print, and how they refuse.
 #![cfg(feature = "cli")]
 
-use std::process::{Command, Output};
-
 use serde_json::Value;
 use tactful::policy::named;
 use tactful::simulation::{BernoulliArms, Experiment};
 
-fn tactful(arguments: &str) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tactful")).args(arguments.split_whitespace()).output().unwrap()
-}
+use crate::command;
 
 fn printed(arguments: &str) -> String {
-    let output = tactful(arguments);
-    assert!(output.status.success() && output.stderr.is_empty(), "{arguments}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+    command::printed(&arguments.split_whitespace().collect::<Vec<_>>())
 }
 
 fn json(arguments: &str) -> Value {
-    serde_json::from_str(&printed(&format!("{arguments} --format json"))).unwrap()
+    command::json(&arguments.split_whitespace().collect::<Vec<_>>())
 }
 
-/// The one line with which the arguments are refused.
 fn refused(arguments: &str) -> String {
-    let output = tactful(arguments);
-    assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{arguments}: {output:?}");
-    let line = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(line.matches('\n').count(), 1, "{line:?}");
-    line.trim_end().to_owned()
+    command::refused(&arguments.split_whitespace().collect::<Vec<_>>())
 }
 
 #[test]

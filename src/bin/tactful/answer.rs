@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use tactful::evaluation::{Answer, Calibration, Estimate, Estimator, calibration};
+use tactful::evaluation::{Answer, Calibration, Estimate, Estimator};
 
 use crate::arguments::{Evaluate, Intervals};
 use crate::evaluate::Evaluated;
 use crate::report::{Digits, counted, plain};
+use crate::source::Request;
 use crate::table::align;
 
 #[derive(Serialize)]
@@ -96,7 +97,7 @@ pub(crate) fn bounded(answer: &Answer) -> Result<Estimate, String> {
 }
 
 /// What takes from the trust in the values, each without its end.
-pub(crate) fn warnings(evaluated: &Evaluated) -> Vec<String> {
+pub(crate) fn warnings(evaluate: &Evaluate, evaluated: &Evaluated) -> Vec<String> {
     let mut warnings: Vec<String> = evaluated.warnings.iter().map(ToString::to_string).collect();
     let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
     for answer in &evaluated.evaluation.estimates {
@@ -116,22 +117,37 @@ pub(crate) fn warnings(evaluated: &Evaluated) -> Vec<String> {
     let told =
         reasons.iter().map(|(reason, names)| format!("no value by {}, since {reason}", names.join(", ")));
     warnings.extend(told);
-    warnings.extend(evaluated.source.left_out.remarks());
+    warnings.extend(seen_bounds(evaluate, evaluated));
+    warnings.extend(evaluated.left_out.remarks());
     warnings
 }
 
+/// Intervals that rest on bounds which nobody declared.
+fn seen_bounds(evaluate: &Evaluate, evaluated: &Evaluated) -> Option<String> {
+    let bounded = match (evaluate.interval, evaluated.anytime.is_empty()) {
+        (Intervals::Bernstein, true) => "Bernstein intervals rest",
+        (Intervals::Bernstein, false) => "Bernstein intervals and those at any time rest",
+        (_, false) => "intervals at any time rest",
+        (_, true) => return None,
+    };
+    let (minimum, maximum) = evaluated.outline.reward_kind().range();
+    evaluated.outline.are_bounds_seen().then(|| {
+        format!("{bounded} on rewards between {minimum} and {maximum}, which are those seen; declare by --bounds what is possible")
+    })
+}
+
 /// One JSON object and a line end.
-pub(crate) fn json(evaluated: &Evaluated) -> String {
+pub(crate) fn json(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
     let evaluation = &evaluated.evaluation;
-    let known = evaluated.source.log.has_propensities();
+    let known = evaluated.outline.has_propensities();
     let finite = |number: f64| Some(number).filter(|number| known && number.is_finite());
     let document = Document {
         rounds: evaluation.rounds,
         ess: finite(evaluation.effective_sample_size),
         max_weight: finite(evaluation.largest_weight),
         outside_support: evaluation.outside_support,
-        warnings: warnings(evaluated),
-        calibration: calibration(&evaluated.source.log).into_iter().map(Calibrated::of).collect(),
+        warnings: warnings(evaluate, evaluated),
+        calibration: evaluated.calibration.iter().copied().map(Calibrated::of).collect(),
         estimators: Entries(evaluated),
     };
     match serde_json::to_string(&document) {
@@ -142,17 +158,17 @@ pub(crate) fn json(evaluated: &Evaluated) -> String {
 
 /// The table: what was asked, a line for each estimator, what they rest on, and what to make of it.
 pub(crate) fn table(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
-    let log = &evaluated.source.log;
+    let log = &evaluated.outline;
     let evaluation = &evaluated.evaluation;
-    let digits = Digits::of(log);
+    let digits = Digits::of(log.reward_kind());
     let mut text = plain(&format!(
         "{}: {}, {}, {}",
-        evaluate.file.display(),
-        counted(log.rounds().len(), "round"),
+        evaluate.file().display(),
+        counted(log.rounds(), "round"),
         counted(log.arms().len(), "arm"),
         counted(log.segments().len(), "segment"),
     ));
-    if let Some(mean) = log.mean_reward() {
+    if let Some(mean) = evaluated.mean_reward {
         let _ = write!(text, ", mean reward {}", digits.print(mean));
     }
     let _ = write!(text, "\ntarget: {}\n\n", plain(&evaluated.target));
@@ -174,7 +190,7 @@ pub(crate) fn table(evaluate: &Evaluate, evaluated: &Evaluated) -> String {
         );
     }
     text.push_str(&notes(evaluate, evaluated));
-    for warning in warnings(evaluated) {
+    for warning in warnings(evaluate, evaluated) {
         let _ = writeln!(text, "Warning: {}.", plain(&warning));
     }
     text

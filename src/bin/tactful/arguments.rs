@@ -8,6 +8,7 @@ use tactful::evaluation::Estimator;
 use tactful::{ArmSpace, Cadence};
 
 use crate::bounds::Bounds;
+use crate::log_flags::LogFlags;
 
 /// The levels that one dimension of a simulated world may have: no space has more arms.
 const MOST_LEVELS: u32 = ArmSpace::MAX_ARMS as u32;
@@ -44,26 +45,8 @@ pub(crate) enum Command {
 /// The flags of `tactful replay`.
 #[derive(Debug, Args)]
 pub(crate) struct Replay {
-    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
-    pub(crate) file: PathBuf,
-    /// The column with what was sent.
-    #[arg(long, value_name = "COL")]
-    pub(crate) arm: Option<String>,
-    /// The columns that tell segments apart; without any, there is one segment.
-    #[arg(long, value_name = "COL", value_delimiter = ',')]
-    pub(crate) segment: Vec<String>,
-    /// The column with what came of it, a number.
-    #[arg(long, value_name = "COL")]
-    pub(crate) reward: Option<String>,
-    /// The column with the probability with which that arm was sent.
-    #[arg(long, value_name = "COL", conflicts_with = "uniform")]
-    pub(crate) propensity: Option<String>,
-    /// Every arm, or every eligible one, was equally likely in every row.
-    #[arg(long)]
-    pub(crate) uniform: bool,
-    /// The column with the arms that could have been sent, their names with | or ; between them; empty for all.
-    #[arg(long, value_name = "COL")]
-    pub(crate) eligible: Option<String>,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -89,27 +72,12 @@ pub(crate) struct Replay {
 /// The flags of `tactful evaluate`.
 #[derive(Debug, Args)]
 pub(crate) struct Evaluate {
-    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
-    pub(crate) file: PathBuf,
-    /// The column with what was sent.
-    #[arg(long, value_name = "COL")]
-    pub(crate) arm: Option<String>,
-    /// The columns that tell segments apart; without any, there is one segment.
-    #[arg(long, value_name = "COL", value_delimiter = ',')]
-    pub(crate) segment: Vec<String>,
-    /// The column with what came of it: a number, or yes and no.
-    #[arg(long, value_name = "COL")]
-    pub(crate) reward: Option<String>,
-    /// The column with the probability with which that arm was sent. Without this and the next only a reward model is
-    /// asked.
-    #[arg(long, value_name = "COL", conflicts_with = "uniform")]
-    pub(crate) propensity: Option<String>,
-    /// Every arm, or every eligible one, was equally likely in every row.
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
+    /// Read the file again instead of keeping it, so that memory does not grow with it: twice, and three times where lambda is
+    /// chosen or for replay. Refuses, in a line, what takes rows that are kept.
     #[arg(long)]
-    pub(crate) uniform: bool,
-    /// The column with the arms that could have been sent, their names with | or ; between them; empty for all.
-    #[arg(long, value_name = "COL")]
-    pub(crate) eligible: Option<String>,
+    pub(crate) stream: bool,
     /// Arms were not sent at random; propensities, if there are any, are an estimate.
     #[arg(long)]
     pub(crate) observational: bool,
@@ -218,23 +186,8 @@ pub(crate) struct Effects {
 /// The flags of `tactful segments`.
 #[derive(Debug, Args)]
 pub(crate) struct Segments {
-    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
-    pub(crate) file: PathBuf,
-    /// The column with what was sent.
-    #[arg(long, value_name = "COL")]
-    pub(crate) arm: Option<String>,
-    /// The columns with the attributes of customers.
-    #[arg(long, value_name = "COL", value_delimiter = ',')]
-    pub(crate) segment: Vec<String>,
-    /// The column with what came of it: a number, or yes and no.
-    #[arg(long, value_name = "COL")]
-    pub(crate) reward: Option<String>,
-    /// The column with the probability with which that arm was sent.
-    #[arg(long, value_name = "COL", conflicts_with = "uniform")]
-    pub(crate) propensity: Option<String>,
-    /// Every arm was equally likely in every row.
-    #[arg(long)]
-    pub(crate) uniform: bool,
+    #[command(flatten)]
+    pub(crate) log: LogFlags,
     /// The seed that deals rows into halves; the same seed gives the same output.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,

@@ -4,24 +4,31 @@ use std::path::Path;
 
 use tactful::evaluation::csv::Columns;
 use tactful::evaluation::{
-    AdditiveModel, Anytime, ArmGroups, EstimateError, Estimator, Evaluation, Evaluator, Interval, Known, Log,
-    PooledModel, Question, RewardModel, Warning, warnings, weight_counts,
+    AdditiveModel, Anytime, ArmGroups, Calibration, EstimateError, Estimator, Evaluation, Evaluator,
+    Interval, Known, Log, Outline, PooledModel, Question, RewardModel, Warning, calibration, warnings,
+    weight_counts,
 };
 
 use crate::arguments::{Evaluate, Format, Intervals, Model};
-use crate::source::{self, Request, Source};
-use crate::{Failure, answer, evaluate_page, save, target, write};
+use crate::source::{self, LeftOut, Request, Source};
+use crate::{Failure, answer, evaluate_page, save, streamed, target, write};
 
 /// An evaluation with what takes from the trust in it.
 pub(crate) struct Evaluated {
-    pub(crate) source: Source,
+    /// What the log is about.
+    pub(crate) outline: Outline,
+    /// The log, unless it was streamed.
+    pub(crate) log: Option<Log>,
+    pub(crate) left_out: LeftOut,
+    pub(crate) mean_reward: Option<f64>,
     /// The target, in words.
     pub(crate) target: String,
     pub(crate) evaluation: Evaluation,
     /// Intervals that hold however often one looks, for the estimators that have them.
     pub(crate) anytime: Vec<Bounds>,
     pub(crate) warnings: Vec<Warning>,
-    /// Where a page is wanted.
+    pub(crate) calibration: Vec<Calibration>,
+    /// Where a page is wanted, and rounds are kept.
     pub(crate) glance: Option<Glance>,
 }
 
@@ -41,62 +48,40 @@ pub(crate) const WEIGHTS: [f64; 7] = [0.0, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0];
 
 impl Request for Evaluate {
     fn file(&self) -> &Path {
-        &self.file
+        self.log.file()
     }
 
     fn csv_flags(&self) -> Vec<(&'static str, bool)> {
-        vec![
-            ("--arm", self.arm.is_some()),
-            ("--segment", !self.segment.is_empty()),
-            ("--reward", self.reward.is_some()),
-            ("--propensity", self.propensity.is_some()),
-            ("--uniform", self.uniform),
-            ("--eligible", self.eligible.is_some()),
-            ("--target-columns", self.target_columns.is_some()),
-            ("--reward-model-columns", self.reward_model_columns.is_some()),
-            ("--cluster", self.cluster.is_some()),
-        ]
+        let mut flags = self.log.given();
+        flags.push(("--target-columns", self.target_columns.is_some()));
+        flags.push(("--reward-model-columns", self.reward_model_columns.is_some()));
+        flags.push(("--cluster", self.cluster.is_some()));
+        flags
     }
 
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
-        let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
-        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-        let mut columns = Columns::new(arm, reward).words();
-        columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
-        columns = self.eligible.iter().fold(columns, |columns, column| columns.eligible(column));
-        columns = self.dimensions.iter().fold(columns, |columns, column| columns.dimension(column));
-        columns = match &self.propensity {
-            Some(column) => columns.propensity(column),
-            None if self.uniform => columns,
-            None => columns.no_propensities(),
-        };
-        if let Some(prefix) = &self.target_columns {
-            columns = columns.target(prefix);
-        }
-        if let Some(prefix) = &self.reward_model_columns {
-            columns = columns.reward_model(prefix);
-        }
-        if let Some(column) = &self.cluster {
-            columns = columns.cluster(column);
-        }
-        Ok(columns)
+        let columns = self.log.columns()?;
+        let columns = self.dimensions.iter().fold(columns, |columns, column| columns.dimension(column));
+        let columns = self.target_columns.iter().fold(columns, |columns, prefix| columns.target(prefix));
+        let models = self.reward_model_columns.iter();
+        let columns = models.fold(columns, |columns, prefix| columns.reward_model(prefix));
+        Ok(self.cluster.iter().fold(columns, |columns, column| columns.cluster(column)))
     }
 }
 
 pub(crate) fn run(evaluate: &Evaluate) -> Result<(), Failure> {
-    let evaluated = asked(evaluate)?;
+    let evaluated = if evaluate.stream { streamed::asked(evaluate)? } else { asked(evaluate)? };
     if let Some(path) = &evaluate.report {
         save(path, &evaluate_page::page(evaluate, &evaluated))?;
     }
     match evaluate.format {
         Format::Table => write(&answer::table(evaluate, &evaluated)),
-        Format::Json => write(&answer::json(&evaluated)),
+        Format::Json => write(&answer::json(evaluate, &evaluated)),
     }
 }
 
 fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
-    let name = evaluate.file.display().to_string();
+    let name = evaluate.file().display().to_string();
     let failed = |error: &dyn std::fmt::Display| Failure::new(format_args!("{name}: {error}"));
     let mut source = source::read(evaluate)?;
     if evaluate.observational {
@@ -122,7 +107,7 @@ fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
     }
     let evaluation = evaluator(evaluate).evaluate(&question).map_err(|error| failed(&error))?;
     let warnings = warnings(log, &evaluation);
-    let settings = settings(evaluate, log);
+    let settings = settings(evaluate, log.outline());
     let anytime = match &settings {
         Some(settings) => anytime(settings, &evaluation, &question).map_err(|error| failed(&error))?,
         None => Vec::new(),
@@ -137,13 +122,26 @@ fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
         }
         _ => None,
     };
-    let target = wanted.name;
-    Ok(Evaluated { source, target, evaluation, anytime, warnings, glance })
+    let (target, calibration, mean_reward) = (wanted.name, calibration(log), log.mean_reward());
+    let outline = log.outline().clone();
+    let Source { log, left_out, .. } = source;
+    Ok(Evaluated {
+        outline,
+        log: Some(log),
+        left_out,
+        mean_reward,
+        target,
+        evaluation,
+        anytime,
+        warnings,
+        calibration,
+        glance,
+    })
 }
 
 /// How intervals that hold at all times at once are made. There are none for a target that was chosen by the log's later
 /// rounds too, nor where one round foretells another.
-fn settings(evaluate: &Evaluate, log: &Log) -> Option<Anytime> {
+pub(crate) fn settings(evaluate: &Evaluate, log: &Outline) -> Option<Anytime> {
     let fitted = evaluate.target_columns.is_none() && evaluate.target == target::BEST_PER_SEGMENT;
     if fitted || evaluate.cluster.is_some() || !log.has_propensities() {
         return None;
@@ -204,7 +202,7 @@ fn model(evaluate: &Evaluate, source: &Source) -> Option<Box<dyn RewardModel>> {
     })
 }
 
-fn evaluator(evaluate: &Evaluate) -> Evaluator {
+pub(crate) fn evaluator(evaluate: &Evaluate) -> Evaluator {
     let mut evaluator = Evaluator::default().confidence(evaluate.confidence).seed(evaluate.seed).interval(
         match evaluate.interval {
             Intervals::Normal => Interval::Normal,

@@ -8,18 +8,19 @@ use crate::arguments::Evaluate;
 use crate::evaluate::{Evaluated, Glance, WEIGHTS};
 use crate::logged;
 use crate::report::Digits;
+use crate::source::Request;
 
 /// The estimators by how much they are to be preferred for the answer in a sentence.
 pub(crate) const PREFERRED: [Estimator; 6] =
     [Estimator::Dr, Estimator::Sndr, Estimator::Snips, Estimator::Ips, Estimator::Replay, Estimator::Dm];
 
 pub(crate) fn page(evaluate: &Evaluate, evaluated: &Evaluated) -> Page {
-    let log = &evaluated.source.log;
+    let log = &evaluated.outline;
     let evaluation = &evaluated.evaluation;
-    let digits = Digits::of(log);
+    let digits = Digits::of(log.reward_kind());
     let mut page = Page::new("Offline evaluation", format!("What would “{}” have earned?", evaluated.target))
         .answer(sentence(evaluate, evaluated, digits))
-        .fact("rounds", grouped(log.rounds().len() as u64))
+        .fact("rounds", grouped(log.rounds() as u64))
         .fact("arms", grouped(log.arms().len() as u64))
         .fact("segments", grouped(log.segments().len() as u64));
     if log.has_propensities() {
@@ -27,15 +28,17 @@ pub(crate) fn page(evaluate: &Evaluate, evaluated: &Evaluated) -> Page {
             .fact("worth even rounds", format!("{:.0}", evaluation.effective_sample_size))
             .fact("largest weight", format!("{:.2}", evaluation.largest_weight));
     }
-    page = answer::warnings(evaluated).into_iter().fold(page, Page::warning);
+    page = answer::warnings(evaluate, evaluated).into_iter().fold(page, Page::warning);
     page = page.section(values(evaluate, evaluated, digits));
     if let Some(glance) = &evaluated.glance {
         page = known(glance, digits).into_iter().fold(page, Page::section);
         page = page.section(weights(glance));
     }
-    page = logged::traffic(log).into_iter().chain(logged::best(log)).fold(page, Page::section);
+    if let Some(log) = &evaluated.log {
+        page = logged::traffic(log).into_iter().chain(logged::best(log)).fold(page, Page::section);
+    }
     page = answer::notes(evaluate, evaluated).lines().fold(page, Page::note);
-    page.note(format!("Read from {}.", evaluate.file.display()))
+    page.note(format!("Read from {}.", evaluate.file().display()))
 }
 
 fn estimate(evaluated: &Evaluated, estimator: Estimator) -> Option<Estimate> {
@@ -58,7 +61,7 @@ fn sentence(evaluate: &Evaluate, evaluated: &Evaluated, digits: Digits) -> Strin
         100.0 * evaluate.confidence,
         by.name().to_uppercase(),
     );
-    match evaluated.source.log.mean_reward() {
+    match evaluated.mean_reward {
         Some(mean) if lower > mean => {
             format!("{value}: more than the {} that the log itself earned.", digits.print(mean))
         }

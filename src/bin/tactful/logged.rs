@@ -81,7 +81,7 @@ pub(crate) fn best(log: &Log) -> Option<Section> {
     }
     let mut order: Vec<usize> = (0..traffic.len()).filter(|&segment| traffic[segment] > 0).collect();
     order.sort_by_key(|&segment| std::cmp::Reverse(traffic[segment]));
-    let digits = Digits::of(log);
+    let digits = Digits::of(log.reward_kind());
     let mut values = Vec::new();
     let mut table = Table::new(["segment", "best arm", "mean", "interval", "rounds"]);
     for &segment in order.iter().take(SEGMENTS) {

@@ -14,6 +14,7 @@ mod evaluate;
 mod evaluate_page;
 mod insight;
 mod learning;
+mod log_flags;
 mod logged;
 mod probabilities;
 mod progress;
@@ -23,6 +24,7 @@ mod segments;
 mod simulate;
 mod simulate_page;
 mod source;
+mod streamed;
 mod table;
 mod target;
 

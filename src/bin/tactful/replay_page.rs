@@ -13,7 +13,7 @@ const ARMS: usize = 12;
 
 pub(crate) fn page(replay: &Replay, source: &Source, comparison: &Comparison) -> Page {
     let log = &source.log;
-    let digits = Digits::of(log);
+    let digits = Digits::of(log.reward_kind());
     let value = |valued: &Valued| valued.bounded().map_or(f64::NEG_INFINITY, |estimate| estimate.value);
     let mut arms: Vec<&Valued> = comparison.arms.iter().collect();
     arms.sort_by(|a, b| value(b).total_cmp(&value(a)));
@@ -57,7 +57,7 @@ pub(crate) fn page(replay: &Replay, source: &Source, comparison: &Comparison) ->
         "Learning policies are replayed by rejection: rounds that they would not have drawn are skipped, and they learn \
          from the others. Their intervals do not tell how differently they would have learnt from other rounds.",
     )
-    .note(format!("Read from {}.", replay.file.display()))
+    .note(format!("Read from {}.", replay.log.file().display()))
 }
 
 fn sentence(comparison: &Comparison, mean: Option<f64>, digits: Digits) -> String {

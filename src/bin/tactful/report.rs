@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use serde::Serialize;
+use tactful::RewardKind;
 use tactful::evaluation::{Estimate, Log, Round};
 
 use crate::arguments::Replay;
@@ -78,12 +79,12 @@ pub(crate) fn table(replay: &Replay, source: &Source, comparison: &Comparison) -
     let log = &source.log;
     let mut text = plain(&format!(
         "{}: {}, {}, {}",
-        replay.file.display(),
+        replay.log.file().display(),
         counted(log.rounds().len(), "round"),
         counted(log.arms().len(), "arm"),
         counted(log.segments().len(), "segment"),
     ));
-    let digits = Digits::of(log);
+    let digits = Digits::of(log.reward_kind());
     if let Some(mean) = log.mean_reward() {
         let _ = write!(text, ", mean reward {}", digits.print(mean));
     }
@@ -202,8 +203,8 @@ pub(crate) enum Digits {
 
 impl Digits {
     /// Six digits of the range of rewards: five decimals for a rate.
-    pub(crate) fn of(log: &Log) -> Self {
-        let (minimum, maximum) = log.reward_kind().range();
+    pub(crate) fn of(kind: RewardKind) -> Self {
+        let (minimum, maximum) = kind.range();
         match (maximum - minimum).log10().floor() {
             magnitude @ -9.0..15.0 => Self::Decimals((5.0 - magnitude).max(0.0) as usize),
             _ => Self::Exponent,

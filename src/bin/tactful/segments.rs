@@ -13,32 +13,18 @@ use crate::{Failure, write};
 
 impl Request for Segments {
     fn file(&self) -> &Path {
-        &self.file
+        self.log.file()
     }
 
     fn csv_flags(&self) -> Vec<(&'static str, bool)> {
-        vec![
-            ("--arm", self.arm.is_some()),
-            ("--segment", !self.segment.is_empty()),
-            ("--reward", self.reward.is_some()),
-            ("--propensity", self.propensity.is_some()),
-            ("--uniform", self.uniform),
-        ]
+        self.log.given()
     }
 
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
-        let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
-        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-        if self.segment.is_empty() {
-            return Err(needed("--segment COL,COL"));
-        }
-        let columns = Columns::new(arm, reward).words();
-        let columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
-        match &self.propensity {
-            Some(column) => Ok(columns.propensity(column)),
-            None if self.uniform => Ok(columns),
-            None => Err(needed("--propensity COL or --uniform")),
+        let columns = self.log.columns_with_propensities()?;
+        match self.log.given().contains(&("--segment", true)) {
+            true => Ok(columns),
+            false => Err("--segment COL,COL is needed to read CSV or JSON Lines".to_owned()),
         }
     }
 }

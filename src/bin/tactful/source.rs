@@ -56,32 +56,15 @@ pub(crate) trait Request {
 
 impl Request for Replay {
     fn file(&self) -> &Path {
-        &self.file
+        self.log.file()
     }
 
     fn csv_flags(&self) -> Vec<(&'static str, bool)> {
-        vec![
-            ("--arm", self.arm.is_some()),
-            ("--segment", !self.segment.is_empty()),
-            ("--reward", self.reward.is_some()),
-            ("--propensity", self.propensity.is_some()),
-            ("--uniform", self.uniform),
-            ("--eligible", self.eligible.is_some()),
-        ]
+        self.log.given()
     }
 
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
-        let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
-        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-        let columns = Columns::new(arm, reward);
-        let columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
-        let columns = self.eligible.iter().fold(columns, |columns, column| columns.eligible(column));
-        match &self.propensity {
-            Some(column) => Ok(columns.propensity(column)),
-            None if self.uniform => Ok(columns),
-            None => Err(needed("--propensity COL or --uniform")),
-        }
+        self.log.columns_with_propensities()
     }
 }
 
@@ -148,7 +131,25 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
         let before = LeftOut { other_builds, folded, torn_line, ..LeftOut::default() };
         return read_journal(request, &name, lines, before);
     }
-    let failed = |error: std::io::Error| Failure::new(format_args!("{name}: {error}"));
+    let (first, unpacked) = begun(path)?;
+    #[cfg(feature = "parquet")]
+    if first.starts_with(PARQUET) {
+        let columns = request.columns().map_err(|missing| Failure::new(format_args!("{name}: {missing}")))?;
+        let (log, extras) = Extras::of(quietly(|| columns.open_sheet(path)).map_err(Failure::new)?);
+        return Ok(Source { log, left_out: LeftOut::default(), extras });
+    }
+    let journal = begins_a_journal(&first, request);
+    let whole = Cursor::new(first).chain(unpacked);
+    if journal {
+        read_journal(request, &name, BufReader::new(whole), LeftOut::default())
+    } else {
+        read_csv(request, &name, whole)
+    }
+}
+
+/// The first bytes of a file, unpacked and without a byte-order mark, and what follows them.
+fn begun(path: &Path) -> Result<(Vec<u8>, Box<dyn Read>), Failure> {
+    let failed = |error: std::io::Error| Failure::new(format_args!("{}: {error}", path.display()));
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let mut unpacked = unpacked(Watched::new(file, Progress::new("reading", bytes))).map_err(failed)?;
@@ -157,23 +158,29 @@ pub(crate) fn read(request: &impl Request) -> Result<Source, Failure> {
     if first.starts_with(MARK) {
         first.drain(..MARK.len());
     }
-    // A journal is JSON Lines that begin with a header; where that is damaged, it is one unless columns are named, which
-    // it needs not. No CSV header begins with a brace.
-    #[cfg(feature = "parquet")]
-    if first.starts_with(b"PAR1") {
-        let columns = request.columns().map_err(|missing| Failure::new(format_args!("{name}: {missing}")))?;
-        let (log, extras) = Extras::of(quietly(|| columns.open_sheet(path)).map_err(Failure::new)?);
-        return Ok(Source { log, left_out: LeftOut::default(), extras });
-    }
-    let is_header = first.windows(HEADER.len()).any(|window| window == HEADER);
-    let journal = first.starts_with(b"{") && (is_header || request.columns().is_err());
-    let whole = Cursor::new(first).chain(unpacked);
-    if journal {
-        read_journal(request, &name, BufReader::new(whole), LeftOut::default())
-    } else {
-        read_csv(request, &name, whole)
-    }
+    Ok((first, unpacked))
 }
+
+/// A journal is JSON Lines that begin with a header; where that is damaged, it is one unless columns are named, which it
+/// needs not. No CSV header begins with a brace.
+fn begins_a_journal(first: &[u8], request: &impl Request) -> bool {
+    let is_header = first.windows(HEADER.len()).any(|window| window == HEADER);
+    first.starts_with(b"{") && (is_header || request.columns().is_err())
+}
+
+/// Whether the file of a command is a journal, or a directory of them.
+pub(crate) fn is_journal(request: &impl Request) -> Result<bool, Failure> {
+    let path = request.file();
+    Ok(path.is_dir() || begins_a_journal(&begun(path)?.0, request))
+}
+
+/// Whether a file is Parquet, which this build reads.
+pub(crate) fn is_parquet(path: &Path) -> Result<bool, Failure> {
+    Ok(cfg!(feature = "parquet") && begun(path)?.0.starts_with(PARQUET))
+}
+
+/// How a Parquet file begins.
+const PARQUET: &[u8] = b"PAR1";
 
 /// `before` is what is left out already.
 fn read_journal(
@@ -206,8 +213,7 @@ fn read_journal(
 
 /// Reads without a word of panics, which the library catches: of a damaged file the reader of Parquet panics, and one line is
 /// to be told of it.
-#[cfg(feature = "parquet")]
-fn quietly<T>(read: impl FnOnce() -> T) -> T {
+pub(crate) fn quietly<T>(read: impl FnOnce() -> T) -> T {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
     let read = read();

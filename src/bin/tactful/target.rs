@@ -19,7 +19,7 @@ use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
-use tactful::evaluation::{BestPerSegment, Frozen, Log, TargetPolicy, TargetTable};
+use tactful::evaluation::{BestPerSegment, Frozen, Log, Outline, TargetPolicy, TargetTable};
 use tactful::policy::{Fixed, Uniform, named};
 use tactful::{Arm, ArmId, Bandit, Snapshot};
 
@@ -42,23 +42,42 @@ pub(crate) fn wanted(evaluate: &Evaluate, log: &Log, extras: &Extras) -> Result<
         return Ok(Wanted { policy: Box::new(target.clone()), name: format!("columns {prefix}…") });
     }
     let asked = evaluate.target.as_str();
-    if let Some(name) = asked.strip_prefix("arm:") {
-        let policy = Box::new(Fixed::new(find(log, name).map_err(Failure::new)?));
-        return Ok(Wanted { policy, name: asked.to_owned() });
-    }
-    if let Some(name) = asked.strip_prefix("policy:") {
+    if let Some(name) = asked.strip_prefix(POLICY) {
         let failed = |error: &dyn std::fmt::Display| Failure::new(format_args!("--target {asked}: {error}"));
         let policy = named(name, log.rounds().len() as u64).map_err(|error| failed(&error))?;
         let frozen = Frozen::trained(log, &*policy, evaluate.prior, evaluate.exploration);
         let policy = Box::new(frozen.map_err(|error| failed(&error))?);
         return Ok(Wanted { policy, name: format!("{name}, frozen, cross-fitted") });
     }
-    let (policy, name): (Box<dyn TargetPolicy>, _) = match asked {
-        "uniform" => (Box::new(Uniform), "uniform"),
-        BEST_PER_SEGMENT => (Box::new(BestPerSegment::fit(log)), "best-per-segment, cross-fitted"),
-        file => (from_file(evaluate, log, Path::new(file))?, file),
+    if asked == BEST_PER_SEGMENT {
+        let name = "best-per-segment, cross-fitted".to_owned();
+        return Ok(Wanted { policy: Box::new(BestPerSegment::fit(log)), name });
+    }
+    of_flag(evaluate, log.outline(), Some(log))
+}
+
+/// What the name of a policy that has learnt begins with.
+const POLICY: &str = "policy:";
+
+/// Whether a target learns from the log first.
+pub(crate) fn learns(asked: &str) -> bool {
+    asked == BEST_PER_SEGMENT || asked.starts_with(POLICY)
+}
+
+/// A target that needs no round of the log.
+pub(crate) fn known(evaluate: &Evaluate, outline: &Outline) -> Result<Wanted, Failure> {
+    of_flag(evaluate, outline, None)
+}
+
+/// A target that does not learn from the log, which may not be kept.
+fn of_flag(evaluate: &Evaluate, outline: &Outline, log: Option<&Log>) -> Result<Wanted, Failure> {
+    let asked = evaluate.target.as_str();
+    let policy: Box<dyn TargetPolicy> = match (asked.strip_prefix("arm:"), asked) {
+        (Some(name), _) => Box::new(Fixed::new(find(outline, name).map_err(Failure::new)?)),
+        (None, "uniform") => Box::new(Uniform),
+        (None, file) => from_file(evaluate, outline, log, Path::new(file))?,
     };
-    Ok(Wanted { policy, name: name.to_owned() })
+    Ok(Wanted { policy, name: asked.to_owned() })
 }
 
 /// The one level of an arm of one dimension.
@@ -68,7 +87,7 @@ fn only_level<'a>(arm: &Arm<'a>) -> Option<&'a str> {
 }
 
 /// The arm of this name: its one level, or all its dimensions with their levels.
-fn find(log: &Log, name: &str) -> Result<ArmId, String> {
+fn find(log: &Outline, name: &str) -> Result<ArmId, String> {
     let is = |arm: &Arm<'_>| only_level(arm) == Some(name) || arm.to_string() == name;
     if let Some(arm) = log.arms().iter().find(is) {
         return Ok(arm.id());
@@ -95,7 +114,12 @@ struct Row {
 }
 
 /// A table, or what a snapshot knows, which begins with other words.
-fn from_file(evaluate: &Evaluate, log: &Log, path: &Path) -> Result<Box<dyn TargetPolicy>, Failure> {
+fn from_file(
+    evaluate: &Evaluate,
+    outline: &Outline,
+    log: Option<&Log>,
+    path: &Path,
+) -> Result<Box<dyn TargetPolicy>, Failure> {
     let failed =
         |error: &dyn std::fmt::Display| Failure::new(format_args!("--target {}: {error}", path.display()));
     let text = fs::read_to_string(path).map_err(|error| {
@@ -103,11 +127,14 @@ fn from_file(evaluate: &Evaluate, log: &Log, path: &Path) -> Result<Box<dyn Targ
             "{error} (a target is uniform, best-per-segment, arm:NAME, policy:NAME, or a JSON file)"
         ))
     })?;
-    match text.contains(SNAPSHOT) {
-        true => {
+    match (text.contains(SNAPSHOT), log) {
+        (true, Some(log)) => {
             saved(evaluate, log, &text).map(|target| Box::new(target) as _).map_err(|error| failed(&error))
         }
-        false => table(log, &text, &failed).map(|target| Box::new(target) as _),
+        (true, None) => {
+            Err(failed(&"the bandit of a snapshot is asked about rows that are kept; leave --stream out"))
+        }
+        (false, _) => table(outline, &text, &failed).map(|target| Box::new(target) as _),
     }
 }
 
@@ -133,7 +160,11 @@ fn saved(evaluate: &Evaluate, log: &Log, text: &str) -> Result<Frozen, String> {
     Frozen::of(&bandit, log).map_err(|error| error.to_string())
 }
 
-fn table(log: &Log, text: &str, failed: &dyn Fn(&dyn Display) -> Failure) -> Result<TargetTable, Failure> {
+fn table(
+    log: &Outline,
+    text: &str,
+    failed: &dyn Fn(&dyn Display) -> Failure,
+) -> Result<TargetTable, Failure> {
     let table: Table = serde_json::from_str(text).map_err(|error| failed(&error))?;
     let mut rows = Vec::with_capacity(table.rows.len());
     for (number, row) in table.rows.iter().enumerate() {
@@ -160,7 +191,7 @@ fn table(log: &Log, text: &str, failed: &dyn Fn(&dyn Display) -> Failure) -> Res
     TargetTable::new(of_segments).map_err(|error| failed(&error))
 }
 
-fn probabilities(log: &Log, row: &Row) -> Result<Vec<f64>, String> {
+fn probabilities(log: &Outline, row: &Row) -> Result<Vec<f64>, String> {
     let mut probabilities = vec![0.0; log.arms().len()];
     for (name, &probability) in &row.arms {
         if !(0.0..=1.0).contains(&probability) {
