@@ -1,61 +1,51 @@
 //! How a bandit is put together.
 
-use std::collections::BTreeMap;
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
-
 use crate::arm::{Arm, ArmSpace};
-use crate::belief::{Beta, Forgetting, ForgettingError, Linear, Pending};
-use crate::decision::{Issuer, Keyring, TokenKey, fingerprint};
+use crate::belief::{Beta, Forgetting, Linear, Pending};
+use crate::decision::{Keyring, TokenKey};
 use crate::features::Features;
-use crate::plan::{Book, Cadence, Shares};
+use crate::plan::{Cadence, Shares};
 use crate::policy::{Policy, Thompson};
 use crate::reward::{Reward, RewardKind, RewardRule};
 use crate::segment::{Segment, Segments};
-use crate::statistics::{Cells, Cohort, Defaults, Goals, ImportanceCells, Ledger, Shape};
-use crate::sync::AtomicU64;
 use crate::time::Window;
 
-use super::build_error::BuildError;
-use super::contextual::Contextual;
-use super::exchange::Exchange;
 use super::goals::Declared;
-use super::observing::Stages;
 use super::priors::Priors;
-use super::waiting::{Groups, Waiting};
 use super::{Bandit, DelaysBy, Refresh};
 
 /// Collects the settings of a [`Bandit`]; see [`Bandit::builder`].
 #[derive(Debug)]
 pub struct BanditBuilder {
     pub(super) arms: ArmSpace,
-    segments: Segments,
-    reward: RewardKind,
-    priors: Priors,
+    pub(super) segments: Segments,
+    pub(super) reward: RewardKind,
+    pub(super) priors: Priors,
     pub(super) policy: Box<dyn Policy>,
-    exploration: f64,
-    shares: Shares,
-    cadence: Cadence,
-    refresh: Refresh,
-    keys: Keyring,
-    replica: u16,
-    incarnation: Option<u64>,
-    window: Option<Window>,
-    default: Option<Reward>,
+    pub(super) exploration: f64,
+    pub(super) shares: Shares,
+    pub(super) cadence: Cadence,
+    pub(super) refresh: Refresh,
+    pub(super) keys: Keyring,
+    pub(super) replica: u16,
+    pub(super) incarnation: Option<u64>,
+    pub(super) window: Option<Window>,
+    pub(super) default: Option<Reward>,
     pub(super) stages: Option<RewardRule>,
     pub(super) goals: Vec<Declared>,
-    pending: Pending,
-    delays_by: DelaysBy,
-    forgetting: Forgetting,
-    replicated: bool,
-    heir: Option<u16>,
-    features: Option<Features>,
-    linear: Linear,
+    pub(super) pending: Pending,
+    pub(super) delays_by: DelaysBy,
+    pub(super) forgetting: Forgetting,
+    pub(super) replicated: bool,
+    pub(super) heir: Option<u16>,
+    pub(super) features: Option<Features>,
+    pub(super) linear: Linear,
 }
 
-impl BanditBuilder {
-    pub(super) fn new(arms: ArmSpace, segments: Segments) -> Self {
-        Self {
+impl Bandit {
+    /// Starts a bandit over these arms and segments.
+    pub fn builder(arms: ArmSpace, segments: Segments) -> BanditBuilder {
+        BanditBuilder {
             arms,
             segments,
             reward: RewardKind::Binary,
@@ -81,7 +71,9 @@ impl BanditBuilder {
             linear: Linear::default(),
         }
     }
+}
 
+impl BanditBuilder {
     /// Which rewards the bandit takes. Default: [`RewardKind::Binary`].
     #[must_use]
     pub fn reward(mut self, kind: RewardKind) -> Self {
@@ -153,9 +145,14 @@ impl BanditBuilder {
 
     /// What is told of a customer beside the segment, by [`Bandit::select_with`]. Default: nothing.
     ///
-    /// Not together with a [window](BanditBuilder::window) or an [exchange](BanditBuilder::replicated), so far: the host
-    /// reports failures itself. Each arm that was selected takes up 8 (d + 1)(d + 2)/2 + 8 (d + 1) + 16 bytes in its segment, with d
-    /// features, and about as much for the fit.
+    /// Together with a [window](BanditBuilder::window), its [pending decisions](BanditBuilder::pending), any
+    /// [default reward](BanditBuilder::default_reward) and [forgetting](BanditBuilder::forgetting); not, so far, with
+    /// [stages](BanditBuilder::stages) or an [exchange](BanditBuilder::replicated).
+    ///
+    /// Each arm that was selected takes up 8 (d + 1)(d + 2)/2 + 8 (d + 1) + 24 bytes in its segment, with d features, and
+    /// about as much for the fit. With a window it does so for each bucket of time in which it was selected, until
+    /// buckets fall together with age: of d days some 32 + 16 log₂(d/32) are told apart, and the open ones. In a snapshot
+    /// it is about as many characters.
     #[must_use]
     pub fn features(mut self, features: Features) -> Self {
         self.features = Some(features);
@@ -228,6 +225,9 @@ impl BanditBuilder {
     /// With a window the host must tell the time, by [`Bandit::advance_to`], and reports no failures: decisions without
     /// a reward get the [default](BanditBuilder::default_reward) when it is over. Tell it before the first decision:
     /// decisions made earlier belong to the beginning of time, and are over as soon as it is told.
+    ///
+    /// Requests may have [features](BanditBuilder::features): of them the same decisions count, from the same time on, each
+    /// once.
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
         self.window = Some(window);
@@ -314,136 +314,5 @@ impl BanditBuilder {
     pub fn forgetting(mut self, forgetting: Forgetting) -> Self {
         self.forgetting = forgetting;
         self
-    }
-
-    /// Checks the settings.
-    ///
-    /// # Errors
-    ///
-    /// [`BuildError`] carries the setting that cannot be.
-    ///
-    /// # Panics
-    ///
-    /// If delays are told apart by a dimension or an attribute that is not there.
-    #[track_caller]
-    pub fn build(mut self) -> Result<Bandit, BuildError> {
-        self.reward = self.stages.as_ref().map_or(self.reward, RewardRule::kind);
-        self.reward.validate().map_err(BuildError::RewardKind)?;
-        if !(0.0..=1.0).contains(&self.exploration) {
-            return Err(BuildError::Exploration { share: self.exploration });
-        }
-        let goals = Goals::from(self.goal_totals()?);
-        let mut numbers = vec![self.keys.current.id()];
-        for key in &self.keys.accepted {
-            if numbers.contains(&key.id()) {
-                return Err(BuildError::DuplicateKey { key: key.id() });
-            }
-            numbers.push(key.id());
-        }
-        let incarnation = match self.incarnation {
-            Some(incarnation) if incarnation >> Issuer::INCARNATION_BITS != 0 => {
-                return Err(BuildError::Incarnation { incarnation });
-            }
-            Some(incarnation) => incarnation,
-            // std seeds its hashers from the operating system: entropy without a dependency.
-            None => RandomState::new().build_hasher().finish() >> (64 - Issuer::INCARNATION_BITS),
-        };
-        if let Some(window) = self.window.filter(|window| window.checked().is_none()) {
-            return Err(BuildError::Window { window });
-        }
-        let forgetting = self.forgetting.checked().map_err(BuildError::Forgetting)?;
-        if self.window.is_none() && forgetting != Forgetting::Never {
-            return Err(BuildError::Forgetting(ForgettingError { forgetting }));
-        }
-        let defaults = self.defaults()?;
-        let issuer = Issuer { replica: self.replica, incarnation };
-        let waiting = self.window.map(|window| {
-            let (groups, levels) = Groups::new(&self.delays_by, &self.arms, &self.segments);
-            let shape = Shape {
-                kind: self.reward,
-                defaults,
-                goals: Goals::clone(&goals),
-                segments: self.segments.len(),
-                arms: self.arms.len(),
-                groups: levels.len() * (1 + goals.len()),
-                window,
-            };
-            let ledger = Ledger::new(shape, issuer);
-            let stages = self.stages.map(Stages::new);
-            let mut waiting = Waiting::new(ledger, self.pending, forgetting, groups, levels, stages);
-            waiting.goals = self.goals;
-            waiting.delays_by = self.delays_by;
-            waiting.learn_delays();
-            waiting
-        });
-        let importance = self.policy.importance(self.arms.len());
-        if importance.is_some() && (waiting.is_some() || self.replicated) {
-            return Err(BuildError::Weighted { policy: self.policy.name() });
-        }
-        if self.features.is_some() {
-            let against = [
-                (self.window.is_some(), "a window"),
-                (self.replicated, "an exchange with other processes"),
-                (importance.is_some(), "a policy that needs importance-weighted sums"),
-            ];
-            if let Some((_, with)) = against.into_iter().find(|(is_set, _)| *is_set) {
-                return Err(BuildError::Features { with });
-            }
-        }
-        let sums = |importance| (importance, ImportanceCells::new(self.segments.len(), self.arms.len()));
-        let importance = importance.map(sums);
-        let shares = self.shares.of(&self.arms).map_err(BuildError::Shares)?;
-        // Standings are of counters that are read where they are counted, and say who leads, which bounds may forbid.
-        let plain = waiting.is_none() && !self.replicated && shares.is_none();
-        let index = self.policy.as_index().filter(|_| plain);
-        let book = Book::new(self.segments.len(), index.map(|_| self.arms.len()));
-        let counts = (self.segments.len(), self.arms.len());
-        let contextual = self.features.map(|features| {
-            Box::new(Contextual::new(features, self.linear, &*self.policy, counts, self.exploration))
-        });
-        let mut bandit = Bandit {
-            contextual,
-            clock: AtomicU64::new(0),
-            #[cfg(feature = "journal")]
-            journaling: None,
-            exchange: self.replicated.then(|| Exchange::new(issuer, self.heir)),
-            waiting,
-            fingerprint: fingerprint(&self.arms, &self.segments),
-            cells: Cells::new(self.reward, self.segments.len(), self.arms.len()),
-            book,
-            cohort: Cohort::new(),
-            past: BTreeMap::new(),
-            ancestors: Vec::new(),
-            issuer,
-            arms: self.arms,
-            segments: self.segments,
-            reward: self.reward,
-            priors: self.priors,
-            observes: self.policy.observes(),
-            importance,
-            regular: self.policy.is_regular() && shares.is_none(),
-            shares,
-            policy: self.policy,
-            exploration: self.exploration,
-            cadence: self.cadence,
-            refresh: self.refresh,
-            keys: self.keys,
-        };
-        bandit.hold(0);
-        Ok(bandit)
-    }
-
-    /// What becomes of decisions of which nothing comes.
-    fn defaults(&self) -> Result<Defaults, BuildError> {
-        if let Some(rule) = &self.stages {
-            return match (self.window, self.default) {
-                (None, _) => Err(BuildError::StagesWithoutWindow),
-                (_, Some(default)) => Err(BuildError::StagesWithDefault { default }),
-                _ => Ok(Defaults::ByArm(rule.baselines(&self.arms).map_err(BuildError::Cost)?.into())),
-            };
-        }
-        let (minimum, maximum) = self.reward.range();
-        let default = self.default.unwrap_or(Reward::new(0.0_f64.clamp(minimum, maximum)));
-        self.reward.quantity(default).map(Defaults::Alike).map_err(BuildError::DefaultReward)
     }
 }

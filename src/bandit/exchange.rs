@@ -406,6 +406,7 @@ impl Bandit {
             if self.refresh == Refresh::Inline {
                 self.refresh_segment(plans, segment);
             }
+            self.expire_fit(plans, segment);
         }
     }
 }

@@ -122,16 +122,8 @@ impl Bandit {
     ) -> Vec<Evidence> {
         let window = waiting.window();
         let mut evidence = vec![Evidence::default(); arms.len()];
-        // Time within the bucket counts only while it is the state's own.
-        let part = match window.bucket_of(self.now()) {
-            Some(bucket) if bucket == state.now => window.part_of_bucket(self.now()),
-            _ => 0.0,
-        };
-        let now = f64::from(state.now) + part;
-        let weight = |(first, last): (u32, u32)| {
-            let middle = (f64::from(first) + f64::from(last) + 1.0) / 2.0;
-            waiting.forgetting.weight(now - middle, |time| window.in_buckets(time))
-        };
+        let now = self.now_in_buckets(waiting, state);
+        let weight = |buckets| waiting.weight(now, buckets);
         let peers = self.peers();
         let own = self.exchange.as_ref().map(|exchange| exchange.sender);
         let own = state.history.layers().iter().map(|layer| (own, &**layer));
@@ -197,6 +189,16 @@ impl Bandit {
             }
         }
         evidence
+    }
+
+    /// The time that it is, in buckets. Time within the bucket counts only while it is the state's own.
+    pub(super) fn now_in_buckets(&self, waiting: &Waiting, state: &State) -> f64 {
+        let window = waiting.window();
+        let part = match window.bucket_of(self.now()) {
+            Some(bucket) if bucket == state.now => window.part_of_bucket(self.now()),
+            _ => 0.0,
+        };
+        f64::from(state.now) + part
     }
 
     /// What has been counted of an arm in a segment: of decisions whose window is over with the default reward where
@@ -307,6 +309,12 @@ impl Bandit {
 }
 
 impl Waiting {
+    /// The weight of decisions made in these buckets, first and last, at a time in buckets.
+    pub(super) fn weight(&self, now: f64, (first, last): (u32, u32)) -> f64 {
+        let middle = (f64::from(first) + f64::from(last) + 1.0) / 2.0;
+        self.forgetting.weight(now - middle, |time| self.window().in_buckets(time))
+    }
+
     /// What a decision has come to of which nothing has come.
     fn default_of(&self, measure: Measure, arm: ArmId) -> Quantity {
         match measure {

@@ -3,9 +3,12 @@
 mod ancestor;
 mod build_error;
 mod builder;
+mod building;
 mod context_record;
 mod contextual;
+mod delays_by;
 mod exchange;
+mod fitting;
 mod goals;
 mod inheriting;
 #[cfg(feature = "journal")]
@@ -30,13 +33,14 @@ mod waiting;
 
 pub use build_error::BuildError;
 pub use builder::BanditBuilder;
+pub use delays_by::DelaysBy;
 pub use refreshing::Refresh;
 #[cfg(feature = "journal")]
 pub use replaying::{Recovered, ReplayError};
 pub use rewarding::{ParseError, RewardError, SpaceError};
 pub use selecting::SelectError;
 pub use selector::{CacheUse, Selector};
-pub use waiting::{DelaysBy, Late, TimeError};
+pub use waiting::{Late, TimeError};
 
 use std::collections::BTreeMap;
 
@@ -127,11 +131,6 @@ pub struct Bandit {
 }
 
 impl Bandit {
-    /// Starts a bandit over these arms and segments.
-    pub fn builder(arms: ArmSpace, segments: Segments) -> BanditBuilder {
-        BanditBuilder::new(arms, segments)
-    }
-
     /// The arms.
     #[must_use]
     pub fn arms(&self) -> &ArmSpace {

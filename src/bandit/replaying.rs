@@ -211,13 +211,8 @@ impl<'a> Replay<'a> {
             && self.bandit.note(id)
             && match self.locate(chosen) {
                 Chose::Known(segment, arm) => {
-                    let counted = self.bandit.issue_noted(id, segment, arm);
-                    if let (true, Some(contextual), Some(features)) =
-                        (counted, &self.bandit.contextual, features)
-                    {
-                        contextual.issue(segment, arm, &features.0);
-                    }
-                    counted
+                    let features = features.map_or(Quantised::NONE, |features| features.0);
+                    self.bandit.issue_noted(id, (segment, arm), &features)
                 }
                 Chose::Nameless(nameless) => {
                     self.recovered.vanished += 1;
@@ -412,11 +407,12 @@ impl Bandit {
     }
 
     /// Counts a decision that was noted; whether it could be.
-    fn issue_noted(&self, id: DecisionId, segment: SegmentId, arm: ArmId) -> bool {
-        let Some(waiting) = &self.waiting else { return self.cells.issue(segment, arm).is_ok() };
+    fn issue_noted(&self, id: DecisionId, place: (SegmentId, ArmId), features: &Quantised) -> bool {
+        let features = self.readable(features);
+        let Some(waiting) = &self.waiting else { return self.count(None, place, features).is_ok() };
         waiting.ledger.with(|state| {
             let entry = state.find(id.issuer, id.cohort);
-            entry.is_some_and(|entry| entry.cells.issue(segment, arm).is_ok())
+            entry.is_some_and(|entry| self.count(Some(entry), place, features).is_ok())
         })
     }
 }

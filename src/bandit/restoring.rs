@@ -12,10 +12,11 @@ use crate::sync::{Arc, Ordering};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, matching};
+use super::delays_by::Groups;
 use super::exchange::Exchange;
 use super::goals::is_of_goal;
 use super::inheriting::{check_goals, inherit_goal};
-use super::waiting::{Groups, Waiting};
+use super::waiting::Waiting;
 
 /// Counters by today's names and by where they were counted.
 pub(super) type Counted = BTreeMap<(Place, SegmentId, ArmId), ArmStatistics>;
@@ -58,8 +59,8 @@ impl Bandit {
         if self.importance.is_some() {
             return Err(RestoreError::Weighted { policy: self.policy.name() });
         }
-        let estate = self.read_estate(snapshot)?;
-        let context = self.read_context(snapshot, &estate.ancestors[0])?;
+        let mut estate = self.read_estate(snapshot)?;
+        let context = self.read_context(snapshot, &mut estate)?;
         let exchange = self.resumed(snapshot.exchange.as_deref())?;
         #[cfg(feature = "journal")]
         if self.journaling.is_some() {

@@ -276,14 +276,15 @@ impl Bandit {
         match &self.waiting {
             Some(waiting) => {
                 let bucket = at.map(|at| waiting.bucket_of(at));
-                let bucket = waiting.reward(self.issuer, decision.id, (segment, arm), quantity, bucket)?;
+                let told = (quantity, self.features_of(decision));
+                let bucket = waiting.reward(self.issuer, decision.id, (segment, arm), told, bucket)?;
                 Ok(waiting.window().not_after(now, bucket))
             }
             None => {
                 self.claim(decision.id)?;
                 self.cells.reward(segment, arm, quantity);
-                if let Some(contextual) = &self.contextual {
-                    contextual.reward(segment, arm, &decision.features, quantity);
+                if let (Some(contextual), Some(features)) = (&self.contextual, self.features_of(decision)) {
+                    contextual.cells.reward(segment, arm, features, quantity);
                 }
                 if let Some((importance, sums)) = &self.importance {
                     let weight = importance.weight(decision.propensity());

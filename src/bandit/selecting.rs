@@ -150,23 +150,7 @@ impl Bandit {
         let plans = self.plans(segment, eligible)?;
         let place = self.reserve()?;
         let drawn = plans.with(eligible, || self.first(plans, segment, eligible), |plan| draw(plan))?;
-        let (sequence, counted) = loop {
-            let numbered = match &self.waiting {
-                None => self.cohort.number().map(|sequence| (sequence, self.count(None, segment, drawn.arm))),
-                Some(waiting) => waiting.ledger.with(|state| {
-                    let entry = state.current();
-                    let sequence = entry.cohort.number()?;
-                    Some((sequence, self.count(Some(entry), segment, drawn.arm)))
-                }),
-            };
-            // A number that is lost to a full counter names a decision nobody has; that is no harm.
-            let (sequence, counted) = numbered.ok_or(SelectError::SequenceExhausted)?;
-            // Sealed: this thread was stopped for longer than the window, and decisions go elsewhere by now.
-            if counted != Err(Refused::Sealed) {
-                break (sequence, counted);
-            }
-        };
-        let cohort = counted.map_err(|_| SelectError::CounterFull { segment, arm: drawn.arm })?;
+        let (sequence, cohort) = self.numbered(segment, drawn.arm, None)?;
         if let Some(place) = place.taken() {
             place.decision(self, &self.decision(segment, drawn, cohort, sequence), eligible);
         }
@@ -174,21 +158,54 @@ impl Bandit {
         Ok(self.decision(segment, drawn, cohort, sequence))
     }
 
+    /// Numbers a decision for an arm, and counts it with the features of its request.
+    #[inline]
+    pub(super) fn numbered(
+        &self,
+        segment: SegmentId,
+        arm: ArmId,
+        features: Option<&Quantised>,
+    ) -> Result<(u64, CohortId), SelectError> {
+        loop {
+            let numbered = match &self.waiting {
+                None => {
+                    let sequence = self.cohort.number();
+                    sequence.map(|sequence| (sequence, self.count(None, (segment, arm), features)))
+                }
+                Some(waiting) => waiting.ledger.with(|state| {
+                    let entry = state.current();
+                    let sequence = entry.cohort.number()?;
+                    Some((sequence, self.count(Some(entry), (segment, arm), features)))
+                }),
+            };
+            // A number that is lost to a full counter names a decision nobody has; that is no harm.
+            let (sequence, counted) = numbered.ok_or(SelectError::SequenceExhausted)?;
+            match counted {
+                Ok(cohort) => return Ok((sequence, cohort)),
+                Err(Refused::Full) => return Err(SelectError::CounterFull { segment, arm }),
+                // This thread was stopped for longer than the window, and decisions go elsewhere by now.
+                Err(Refused::Sealed) => {}
+            }
+        }
+    }
+
     /// Counts a decision for an arm, in this cohort where there is a window.
     #[inline]
     pub(super) fn count(
         &self,
         entry: Option<&Entry>,
-        segment: SegmentId,
-        arm: ArmId,
+        (segment, arm): (SegmentId, ArmId),
+        features: Option<&Quantised>,
     ) -> Result<CohortId, Refused> {
-        match entry {
-            None => match self.cells.issue(segment, arm) {
-                Ok(()) => Ok(CohortId::OPEN_ENDED),
-                Err(_) => Err(Refused::Full),
-            },
-            Some(entry) => entry.cells.issue(segment, arm).map(|()| entry.id),
-        }
+        let Some(entry) = entry else {
+            // The counter first, since that can be refused: the sums then have room.
+            self.cells.issue(segment, arm).map_err(|_| Refused::Full)?;
+            if let (Some(contextual), Some(features)) = (&self.contextual, features) {
+                contextual.cells.issue(segment, arm, features);
+            }
+            return Ok(CohortId::OPEN_ENDED);
+        };
+        entry.issue((segment, arm), features).map(|()| entry.id)
     }
 
     /// What was drawn, as a decision of this number.

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use rand::Rng;
 
-use crate::arm::Eligibility;
+use crate::arm::{ArmId, Eligibility};
 use crate::decision::Decision;
+use crate::features::Quantised;
 use crate::plan::{Drawn, Plan, SegmentPlans};
 use crate::segment::SegmentId;
-use crate::statistics::{Entry, Refused};
+use crate::statistics::{CohortId, Entry, Refused};
 use crate::sync::Arc;
 
 use super::{Bandit, Place, SelectError};
@@ -123,20 +124,31 @@ impl<R: Rng> Selector<'_, R> {
         drawn: Drawn,
     ) -> Result<Decision, SelectError> {
         let bandit = self.bandit;
-        let (sequence, counted) = loop {
-            let sequence = self.number()?;
-            match bandit.count(self.cohort.as_deref(), segment, drawn.arm) {
-                // This thread was stopped for longer than the window, and decisions go elsewhere by now.
-                Err(Refused::Sealed) => self.numbers = 0..0,
-                counted => break (sequence, counted),
-            }
-        };
-        let Ok(cohort) = counted else { return Err(SelectError::CounterFull { segment, arm: drawn.arm }) };
+        let (sequence, cohort) = self.numbered(segment, drawn.arm, None)?;
         if let Some(place) = place.taken() {
             place.decision(bandit, &bandit.decision(segment, drawn, cohort, sequence), eligible);
         }
         bandit.issued(plans, segment, drawn.arm);
         Ok(bandit.decision(segment, drawn, cohort, sequence))
+    }
+
+    /// Numbers a decision for an arm, and counts it with the features of its request.
+    #[inline]
+    fn numbered(
+        &mut self,
+        segment: SegmentId,
+        arm: ArmId,
+        features: Option<&Quantised>,
+    ) -> Result<(u64, CohortId), SelectError> {
+        loop {
+            let sequence = self.number()?;
+            match self.bandit.count(self.cohort.as_deref(), (segment, arm), features) {
+                Ok(cohort) => return Ok((sequence, cohort)),
+                Err(Refused::Full) => return Err(SelectError::CounterFull { segment, arm }),
+                // This thread was stopped for longer than the window, and decisions go elsewhere by now.
+                Err(Refused::Sealed) => self.numbers = 0..0,
+            }
+        }
     }
 
     /// A number for a decision, of the cohort that decisions go to now.
@@ -172,17 +184,10 @@ impl<R: Rng> Selector<'_, R> {
         eligible: &Eligibility,
         features: &[f64],
     ) -> Result<Decision, SelectError> {
-        let bandit = self.bandit;
-        // Features are refused beside a window, so that numbers are of one cohort.
-        let (rng, numbers) = (&mut self.rng, &mut self.numbers);
-        let number = || match numbers.next() {
-            Some(sequence) => Ok(sequence),
-            None => {
-                *numbers = bandit.cohort.reserve().ok_or(SelectError::SequenceExhausted)?;
-                numbers.next().ok_or(SelectError::SequenceExhausted)
-            }
-        };
-        bandit.decide_with(segment, eligible, features, || rng.next_u64(), number)
+        let (bandit, rng) = (self.bandit, &mut self.rng);
+        let request = bandit.draw_with(segment, eligible, features, || rng.next_u64())?;
+        let numbered = self.numbered(segment, request.arm(), Some(request.features()))?;
+        Ok(bandit.decided_with(request, segment, eligible, numbered))
     }
 
     /// Selects for many customers, one after the other, and appends the decisions.

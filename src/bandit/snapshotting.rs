@@ -12,6 +12,7 @@ use crate::statistics::{ArmStatistics, Cohort, CohortId, Defaults, Entry};
 
 use super::Bandit;
 use super::ancestor::{Ancestor, Kept};
+use super::contextual::Contextual;
 use super::exchange::Exchange;
 use super::waiting::Waiting;
 
@@ -48,13 +49,14 @@ impl Bandit {
     /// What this process has counted itself.
     pub(super) fn own_snapshot(&self) -> Snapshot {
         // Cells first, claims after: what is counted is then claimed as well, since a claim precedes its count.
-        let context = self.context_record();
+        let mut context = None;
         let mut cells: BTreeMap<Place, Told> = BTreeMap::new();
         let goals = self.declared().len();
         let mut waiting = None;
         let mut lives = Vec::new();
         match &self.waiting {
             None => {
+                context = self.contextual.as_deref().map(Contextual::record);
                 let counted = &mut cells.entry(Place::Endless).or_default().cells;
                 self.cells.each_touched(|segment, arm, statistics| push(counted, segment, arm, statistics));
                 lives.push(life(self.issuer, CohortId::OPEN_ENDED, &self.cohort));
@@ -62,6 +64,7 @@ impl Bandit {
                     .extend(self.past.iter().map(|(&issuer, past)| life(issuer, CohortId::OPEN_ENDED, past)));
             }
             Some(mine) => mine.ledger.with(|state| {
+                context = self.contextual.as_deref().map(|contextual| contextual.record_of(state));
                 let mut delays = Vec::new();
                 for layer in state.history.layers() {
                     let (first, last) = layer.buckets;
@@ -117,7 +120,7 @@ impl Bandit {
                 .zip(self.totals())
                 .map(|(goal, totals)| goal.record(totals))
                 .collect(),
-            context,
+            context: context.map(Box::new),
             exchange: None,
             generations: std::iter::once(today).chain(earlier).collect(),
             lives,

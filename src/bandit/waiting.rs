@@ -4,17 +4,19 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt;
 
-use crate::arm::{ArmId, ArmSpace};
+use crate::arm::ArmId;
 use crate::belief::delay::{DelayCounts, DelayEstimate, DelayLaw};
 use crate::belief::{Forgetting, Pending};
 use crate::decision::{Decision, DecisionId, Issuer};
+use crate::features::Quantised;
 use crate::reward::Quantity;
-use crate::segment::{SegmentId, Segments};
+use crate::segment::SegmentId;
 use crate::statistics::{ClaimError, CohortId, Defaults, Entry, Ledger, State};
 use crate::sync::{Arc, AtomicU64, Ordering, Published};
 use crate::time::{Timestamp, Window};
 
 use super::Bandit;
+use super::delays_by::{DelaysBy, Groups};
 use super::goals::Declared;
 use super::observing::Stages;
 use super::rewarding::RewardError;
@@ -49,77 +51,6 @@ pub struct Late {
     pub refused: u64,
     /// Counted all the same, in place of the default reward.
     pub corrected: u64,
-}
-
-/// By what the delays of rewards are told apart.
-///
-/// Where some answer in a day and others in a week, tell them apart: one law for both takes the slow for bad (in the figures
-/// at [`Pending`], by a third on day 20).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DelaysBy {
-    /// One law of delays for all.
-    #[default]
-    Nothing,
-    /// One for each level of this dimension of the arms, such as the channel.
-    Dimension(String),
-    /// One for each level of this attribute of the segments.
-    Attribute(String),
-}
-
-/// The groups whose delays are told apart, by number.
-#[derive(Debug)]
-pub(super) enum Groups {
-    One,
-    ByArm(Box<[u32]>),
-    BySegment(Box<[u32]>),
-}
-
-impl Groups {
-    /// The groups and the names of their levels.
-    ///
-    /// # Panics
-    ///
-    /// If there is no such dimension or attribute.
-    #[track_caller]
-    pub(super) fn new(by: &DelaysBy, arms: &ArmSpace, segments: &Segments) -> (Self, Vec<String>) {
-        let number = |levels: &[String], level: &str| {
-            levels.iter().position(|name| name == level).map_or(0, |number| number as u32)
-        };
-        match by {
-            DelaysBy::Nothing => (Self::One, vec![String::new()]),
-            DelaysBy::Dimension(name) => {
-                let known: Vec<&str> = arms.dimensions().map(|(name, _)| name).collect();
-                let Some((_, levels)) = arms.dimensions().find(|(known, _)| known == name) else {
-                    panic!("no dimension {name:?}; there are {known:?}")
-                };
-                let by_arm = arms.iter().map(|arm| number(levels, arm.level(name))).collect();
-                (Self::ByArm(by_arm), levels.to_vec())
-            }
-            DelaysBy::Attribute(name) => {
-                let known: Vec<&str> = segments.attributes().map(|(name, _)| name).collect();
-                let Some((_, levels)) = segments.attributes().find(|(known, _)| known == name) else {
-                    panic!("no attribute {name:?}; there are {known:?}")
-                };
-                let level = |segment: crate::segment::Segment<'_>| {
-                    segment
-                        .levels()
-                        .find(|(attribute, _)| attribute == name)
-                        .map_or(0, |(_, level)| number(levels, level))
-                };
-                (Self::BySegment(segments.iter().map(level).collect()), levels.to_vec())
-            }
-        }
-    }
-
-    #[inline]
-    pub(super) fn of(&self, segment: SegmentId, arm: ArmId) -> usize {
-        match self {
-            Self::One => 0,
-            Self::ByArm(groups) => groups[arm.index()] as usize,
-            Self::BySegment(groups) => groups[segment.index()] as usize,
-        }
-    }
 }
 
 /// A time that cannot be.
@@ -225,7 +156,7 @@ impl Waiting {
         own: Issuer,
         id: DecisionId,
         (segment, arm): (SegmentId, ArmId),
-        quantity: Quantity,
+        (quantity, features): (Quantity, Option<&Quantised>),
         at: Option<u32>,
     ) -> Result<u32, RewardError> {
         if self.stages.is_some() {
@@ -234,15 +165,10 @@ impl Waiting {
         self.ledger.with(|state| {
             let now = at.unwrap_or(state.now);
             let entry = self.claim(state, own, id, now)?;
-            let counted = entry.cells.reward(segment, arm, quantity);
+            let default = self.default_reward(arm);
+            let counted = entry.reward((segment, arm), features, quantity, default);
             counted.map_err(|refused| self.refusal(id, refused))?;
-            self.arrived(
-                now,
-                entry,
-                (segment, arm),
-                quantity != self.default_reward(arm),
-                std::iter::empty(),
-            );
+            self.arrived(now, entry, (segment, arm), quantity != default, std::iter::empty());
             Ok(now)
         })
     }
@@ -275,6 +201,7 @@ impl Waiting {
         own: Issuer,
         id: DecisionId,
         (segment, arm): (SegmentId, ArmId),
+        features: Option<&Quantised>,
         at: Option<u32>,
     ) -> Result<u32, RewardError> {
         self.ledger.with(|state| {
@@ -283,7 +210,8 @@ impl Waiting {
                 return self.withdraw_staged(state, own, id, (segment, arm), now).map(|()| now);
             }
             let entry = self.claim(state, own, id, now)?;
-            entry.cells.withdraw(segment, arm).map_err(|refused| self.refusal(id, refused))?;
+            let withdrawn = entry.withdraw((segment, arm), features);
+            withdrawn.map_err(|refused| self.refusal(id, refused))?;
             Ok(now)
         })
     }
@@ -422,13 +350,14 @@ impl Bandit {
         let Some(waiting) = &self.waiting else {
             self.claim(decision.id)?;
             self.cells.withdraw(segment, arm);
-            if let Some(contextual) = &self.contextual {
-                contextual.withdraw(segment, arm, &decision.features);
+            if let (Some(contextual), Some(features)) = (&self.contextual, self.features_of(decision)) {
+                contextual.cells.withdraw(segment, arm, features);
             }
             return Ok((now, (segment, arm)));
         };
         let bucket = at.map(|at| waiting.bucket_of(at));
-        let bucket = waiting.withdraw(self.issuer, decision.id, (segment, arm), bucket)?;
+        let features = self.features_of(decision);
+        let bucket = waiting.withdraw(self.issuer, decision.id, (segment, arm), features, bucket)?;
         Ok((waiting.window().not_after(now, bucket), (segment, arm)))
     }
 
@@ -446,6 +375,9 @@ impl Bandit {
             None => return Err(crate::belief::ForgettingError { forgetting }),
         }
         self.book.touched().for_each(|(_, plans)| plans.expire());
+        if let Some(contextual) = self.contextual.as_deref_mut() {
+            contextual.forget_fits();
+        }
         Ok(())
     }
 }

@@ -93,6 +93,11 @@ impl Quantity {
         self.0 as u64
     }
 
+    /// The same as a number in [0, 1].
+    pub(crate) fn scaled(self) -> f64 {
+        self.get() as f64 / Self::ONE as f64
+    }
+
     /// The square in the same units, rounded up, so that n Σq² ≥ (Σq)² holds in integers as it does in reals.
     pub(crate) const fn square(self) -> u64 {
         (self.get() * self.get()).div_ceil(Self::ONE)

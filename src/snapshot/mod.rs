@@ -82,7 +82,21 @@ pub(crate) struct Generation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ContextRecord {
     pub(crate) features: Features,
-    pub(crate) cells: Vec<(u32, u32, Products)>,
+    pub(crate) cells: FeaturedCells,
+    /// The same where there is a window, by where they were counted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) places: Vec<FeaturedPlace>,
+}
+
+/// Sums by the numbers of segment and arm.
+pub(crate) type FeaturedCells = Vec<(u32, u32, Products)>;
+
+/// Sums by where they were counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FeaturedPlace {
+    #[serde(flatten)]
+    pub(crate) place: Place,
+    pub(crate) cells: FeaturedCells,
 }
 
 impl Generation {

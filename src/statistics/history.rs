@@ -9,7 +9,7 @@ use crate::arm::ArmId;
 use crate::segment::SegmentId;
 use crate::sync::Arc;
 
-use super::ArmStatistics;
+use super::{ArmStatistics, Featured};
 
 /// A layer of 2ʲ buckets is made of two of half the width once it is this many times its width old.
 ///
@@ -36,6 +36,8 @@ pub(crate) struct Layer {
     totals: Totals,
     /// The same by each of the further goals, of those decisions of which it is known; none at all where there are none.
     goals: Vec<Totals>,
+    /// Where requests have features: their sums.
+    pub(crate) featured: Featured,
     /// Conversions by group and delay.
     pub(crate) delays: Vec<u64>,
 }
@@ -116,6 +118,7 @@ impl Layer {
         sum.totals.merge(&other.totals)?;
         sum.goals.resize_with(self.goals.len().max(other.goals.len()), Totals::default);
         sum.goals.iter_mut().zip(&other.goals).try_for_each(|(sum, other)| sum.merge(other))?;
+        sum.featured.merge(&other.featured);
         sum.delays.resize(self.delays.len().max(other.delays.len()), 0);
         sum.delays.iter_mut().zip(&other.delays).for_each(|(sum, &count)| *sum = sum.saturating_add(count));
         sum.buckets = (self.buckets.0.min(other.buckets.0), self.buckets.1.max(other.buckets.1));

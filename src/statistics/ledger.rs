@@ -8,93 +8,11 @@
 //! With a cohort its claims go, and with them the proof of what has been counted. So where rewards come by way of others,
 //! who have accepted them in time, it is held for so many buckets after its time.
 
-use crate::reward::RewardKind;
-use crate::sync::{Arc, AtomicBool, Ordering, Published};
+use crate::sync::{Arc, Published};
 use crate::time::Window;
 
-use super::delays::Delays;
-use super::goals::Goals;
 use super::history::{History, Layer};
-use super::pending::PendingCells;
-use super::{ArmStatistics, Cohort, CohortId, Defaults, Issuer};
-
-/// What the cohorts of a bandit have in common.
-#[derive(Clone, Debug)]
-pub(crate) struct Shape {
-    pub(crate) kind: RewardKind,
-    /// What becomes of decisions without a reward.
-    pub(crate) defaults: Defaults,
-    /// Where outcomes come in stages: what else they come to.
-    pub(crate) goals: Goals,
-    pub(crate) segments: usize,
-    pub(crate) arms: usize,
-    /// Groups whose delays are told apart, at least one; as many again for each further goal.
-    pub(crate) groups: usize,
-    pub(crate) window: Window,
-}
-
-/// The decisions of one life in one bucket of time: numbers, claims, counters, delays.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    pub(crate) issuer: Issuer,
-    pub(crate) id: CohortId,
-    pub(crate) cohort: Cohort,
-    pub(crate) cells: PendingCells,
-    pub(crate) delays: Delays,
-    /// Whether decisions go to a later one by now.
-    past: AtomicBool,
-}
-
-impl Entry {
-    /// The most decisions for an arm in a segment: 2³¹ − 1.
-    pub(crate) const MAX_COUNT: u64 = super::pending::MOST;
-
-    /// One to which decisions go.
-    fn new(shape: &Shape, issuer: Issuer, id: CohortId) -> Self {
-        let cells = PendingCells::new(shape.kind, shape.defaults.clone(), shape.segments, shape.arms);
-        let cells = cells.with_goals(Goals::clone(&shape.goals), shape.segments, shape.arms);
-        Self { cells, ..Self::earlier(shape, issuer, id, Cohort::new()) }
-    }
-
-    /// One of an earlier life, which takes memory as it is filled: a snapshot may tell of thousands.
-    pub(crate) fn earlier(shape: &Shape, issuer: Issuer, id: CohortId, cohort: Cohort) -> Self {
-        let cells = PendingCells::later(shape.kind, shape.defaults.clone(), shape.segments, shape.arms);
-        Self {
-            issuer,
-            id,
-            cohort,
-            cells: cells.with_goals(Goals::clone(&shape.goals), shape.segments, shape.arms),
-            delays: Delays::new(shape.groups, shape.window.delays()),
-            past: AtomicBool::new(false),
-        }
-    }
-
-    /// Whether decisions go to a later cohort by now.
-    #[inline]
-    pub(crate) fn is_past(&self) -> bool {
-        // Acquire: who sees it finds the later one.
-        self.past.load(Ordering::Acquire)
-    }
-
-    /// What it leaves when its time is over.
-    fn fold(&self, Shape { defaults, goals, .. }: &Shape) -> Layer {
-        let bucket = self.id.bucket();
-        let mut layer = Layer::new((bucket, bucket), self.delays.read());
-        self.cells.each_touched(|segment, arm, statistics| {
-            if statistics != ArmStatistics::default() {
-                let added = layer.add(segment, arm, statistics.settled(defaults.of(arm)));
-                debug_assert!(added, "each cell once");
-                for (goal, totals) in goals.iter().enumerate() {
-                    let statistics = self.cells.read_goal(goal, segment, arm);
-                    if statistics != ArmStatistics::default() {
-                        layer.add_goal(goal, segment, arm, statistics.settled(totals.start(arm)));
-                    }
-                }
-            }
-        });
-        layer
-    }
-}
+use super::{CohortId, Entry, Issuer, Shape};
 
 /// One state of the ledger.
 #[derive(Debug)]
@@ -224,8 +142,7 @@ impl Ledger {
             let after = State { now, open, history: Arc::clone(&before.history) };
             moved = self.state.replace_loaded(&loaded, Some(Arc::new(after)));
             if moved {
-                // Release: who sees it finds the new state.
-                before.current().past.store(true, Ordering::Release);
+                before.current().pass();
             }
         }
         moved
@@ -242,7 +159,7 @@ impl Ledger {
                 !Arc::ptr_eq(entry, current) && u64::from(before.now) >= held_until
             };
             let (folded, open): (Vec<_>, Vec<_>) =
-                before.open.iter().cloned().partition(|entry| over(entry) && entry.cells.seal());
+                before.open.iter().cloned().partition(|entry| over(entry) && entry.seal());
             if folded.is_empty() {
                 return;
             }

@@ -13,6 +13,9 @@ use super::table::{Blank, Table};
 /// Of an arm in a segment, over its decisions with x the constant 1 and the features, each in [0, 1]: Σ x xᵀ, added when the
 /// decision is made; and over those whose reward r is known how many they are, Σ r² and Σ r x.
 ///
+/// Where decisions without a reward get a default one, r is the difference from that, which may be negative: a reward that is the
+/// default adds nothing, and whoever reads the sums adds the default to every decision that has had its time.
+///
 /// In units of 2⁻³⁰, in which products of quantised features are whole; r² and r x are rounded, each by half a unit at most. An
 /// addend is one at most, and an arm in a segment has fewer than 2³² decisions
 /// ([`ArmStatistics::MAX_COUNT`](super::ArmStatistics::MAX_COUNT), beyond which selection refuses): no sum passes 2⁶².
@@ -23,7 +26,7 @@ pub(crate) struct Products {
     /// Σ r².
     pub(crate) squares: u64,
     /// Σ r x: a row for the constant and each feature.
-    pub(crate) rewards: Vec<u64>,
+    pub(crate) rewards: Vec<i64>,
     /// Σ x xᵀ: the lower triangle, row by row.
     pub(crate) products: Vec<u64>,
 }
@@ -46,13 +49,32 @@ impl Products {
         Self { returned: 0, squares: 0, rewards, products }
     }
 
-    /// Whether an arm with so few decisions that a cell can count them may have these sums.
-    pub(crate) fn is_possible(&self, dimensions: usize) -> bool {
-        let all = self.rewards.iter().chain(&self.products).chain([&self.squares]);
+    /// Whether an arm with so few decisions that a cell can count them may have these sums; only differences from a default
+    /// reward may be negative.
+    pub(crate) fn is_possible(&self, dimensions: usize, differences: bool) -> bool {
         self.rewards.len() == dimensions
             && self.products.len() == triangle(dimensions)
             && self.returned <= super::ArmStatistics::MAX_COUNT
-            && all.into_iter().all(|&sum| sum <= MOST)
+            && self.products.iter().chain([&self.squares]).all(|&sum| sum <= MOST)
+            && self.rewards.iter().all(|&sum| sum.unsigned_abs() <= MOST && (differences || sum >= 0))
+    }
+
+    /// Whether nothing was added, or all of it taken back.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.returned == 0
+            && self.products.iter().chain([&self.squares]).all(|&sum| sum == 0)
+            && self.rewards.iter().all(|&sum| sum == 0)
+    }
+
+    /// Adds others of as many dimensions. What is more than any decisions can lead to, by a snapshot from anywhere, stays at the most.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        let sum = |mine: &mut u64, theirs: &u64, most| *mine = mine.saturating_add(*theirs).min(most);
+        sum(&mut self.returned, &other.returned, super::ArmStatistics::MAX_COUNT);
+        sum(&mut self.squares, &other.squares, MOST);
+        self.products.iter_mut().zip(&other.products).for_each(|(mine, theirs)| sum(mine, theirs, MOST));
+        for (mine, theirs) in self.rewards.iter_mut().zip(&other.rewards) {
+            *mine = mine.saturating_add(*theirs).clamp(-(MOST as i64), MOST as i64);
+        }
     }
 }
 
@@ -63,13 +85,18 @@ pub(crate) struct ProductCells {
     table: Table<ProductCell>,
 }
 
-/// The words of [`Products`]: count, squares, rewards, products.
+/// The sums of an arm in a segment.
 #[derive(Debug)]
-struct ProductCell(SetOnce<Box<[AtomicU64]>>);
+struct ProductCell {
+    /// How many threads are about to add to the sums, or to be refused.
+    busy: AtomicU64,
+    /// The words of [`Products`]: count, squares, rewards, products.
+    words: SetOnce<Box<[AtomicU64]>>,
+}
 
 impl Blank for ProductCell {
     fn blank() -> Self {
-        Self(SetOnce::new())
+        Self { busy: AtomicU64::new(0), words: SetOnce::new() }
     }
 }
 
@@ -81,66 +108,86 @@ impl ProductCells {
         Self { dimensions, table: Table::new(segments, arms) }
     }
 
+    /// The same for a cohort that will close, of which there may be thousands: next to no memory until it is touched.
+    pub(crate) fn later(segments: usize, arms: usize, dimensions: usize) -> Self {
+        Self { dimensions, table: Table::later(segments, arms) }
+    }
+
     /// The constant and the features.
     pub(crate) fn dimensions(&self) -> usize {
         self.dimensions
     }
 
-    fn touch(&self, segment: SegmentId, arm: ArmId) -> &[AtomicU64] {
+    fn touch(&self, segment: SegmentId, arm: ArmId) -> Sums<'_> {
+        self.sums(self.table.touch(segment, arm))
+    }
+
+    fn sums<'a>(&self, cell: &'a ProductCell) -> Sums<'a> {
         let words = BEFORE + self.dimensions + triangle(self.dimensions);
-        self.table.touch(segment, arm).0.get_or_set(|| (0..words).map(|_| AtomicU64::new(0)).collect())
+        let words = cell.words.get_or_set(|| (0..words).map(|_| AtomicU64::new(0)).collect());
+        Sums { words, dimensions: self.dimensions }
     }
 
     /// Adds the features of a decision.
     #[inline]
     pub(crate) fn issue(&self, segment: SegmentId, arm: ArmId, features: &Quantised) {
-        let words = &self.touch(segment, arm)[BEFORE + self.dimensions..];
-        each_product(features, |place, product| {
-            // Relaxed: a reader that meets half of a decision sees a matrix that cannot be, or hardly differs.
-            words[place].fetch_add(product, Ordering::Relaxed);
-        });
+        self.touch(segment, arm).issue(features);
     }
 
     /// Takes the features of a decision back that were added before.
     pub(crate) fn withdraw(&self, segment: SegmentId, arm: ArmId, features: &Quantised) {
-        let words = &self.touch(segment, arm)[BEFORE + self.dimensions..];
-        each_product(features, |place, product| {
-            words[place].fetch_sub(product, Ordering::Relaxed);
-        });
+        self.touch(segment, arm).withdraw(features);
     }
 
     /// Adds the reward of a decision.
     pub(crate) fn reward(&self, segment: SegmentId, arm: ArmId, features: &Quantised, quantity: Quantity) {
-        let words = self.touch(segment, arm);
-        let rewards = &words[BEFORE..BEFORE + self.dimensions];
-        for (word, value) in rewards.iter().zip(with_constant(features)) {
-            // 24 and 15 digits after the point make 39: nine are rounded away, none of a reward of 0 or 1.
-            let product = (quantity.get() * u64::from(value) + (1 << 8)) >> 9;
-            word.fetch_add(product, Ordering::Relaxed);
+        self.touch(segment, arm).reward(features, quantity.get() as i64);
+    }
+
+    /// Counts something in a cohort that may be sealed, and adds to the sums if it was counted. Whoever seals and then finds
+    /// [nobody busy](ProductCells::is_idle) has all sums of what was counted before.
+    #[inline]
+    pub(crate) fn with<E>(
+        &self,
+        (segment, arm): (SegmentId, ArmId),
+        count: impl FnOnce() -> Result<(), E>,
+        add: impl FnOnce(Sums<'_>),
+    ) -> Result<(), E> {
+        let cell = self.table.touch(segment, arm);
+        // Relaxed: counting, which only what comes before the seal can do, releases it to the one who seals.
+        cell.busy.fetch_add(1, Ordering::Relaxed);
+        let counted = count();
+        if counted.is_ok() {
+            add(self.sums(cell));
         }
-        let square = (quantity.get() * quantity.get() + (1 << 17)) >> 18;
-        words[1].fetch_add(square, Ordering::Relaxed);
-        // Release, and last: who counts this reward sees what it added, and its decision's features.
-        words[0].fetch_add(1, Ordering::Release);
+        // Release: who sees that nobody is busy sees what was added.
+        cell.busy.fetch_sub(1, Ordering::Release);
+        counted
+    }
+
+    /// Whether nobody is between counting and adding, asked after the counters were sealed.
+    pub(crate) fn is_idle(&self) -> bool {
+        // Acquire: see `with`. A page that is not there yet is made by those who will be refused.
+        let mut cells = self.table.pages().flat_map(|(_, first, page)| page.cells(first));
+        cells.all(|(_, cell)| cell.busy.load(Ordering::Acquire) == 0)
     }
 
     /// The sums of all arms of a segment that have any, by arm.
     pub(crate) fn of(&self, segment: SegmentId) -> Vec<(ArmId, Products)> {
         let cells = self.table.pages_of(segment).flat_map(|(first, page)| page.cells(first));
-        cells.filter_map(|(arm, cell)| Some((arm, self.read_words(cell.0.get()?)))).collect()
+        cells.filter_map(|(arm, cell)| Some((arm, self.read_words(cell.words.get()?)))).collect()
     }
 
     fn read_words(&self, words: &[AtomicU64]) -> Products {
         // Acquire: see `reward`.
         let returned = words[0].load(Ordering::Acquire).min(super::ArmStatistics::MAX_COUNT);
-        let read =
-            |words: &[AtomicU64]| words.iter().map(|word| sane(word.load(Ordering::Relaxed))).collect();
+        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
         let (rewards, products) = words[BEFORE..].split_at(self.dimensions);
         Products {
             returned,
-            squares: sane(words[1].load(Ordering::Relaxed)),
-            rewards: read(rewards),
-            products: read(products),
+            squares: sane(read(&words[1])),
+            rewards: rewards.iter().map(|word| sane_difference(read(word).cast_signed())).collect(),
+            products: products.iter().map(|word| sane(read(word))).collect(),
         }
     }
 
@@ -148,7 +195,7 @@ impl ProductCells {
     pub(crate) fn each_touched(&self, mut visit: impl FnMut(SegmentId, ArmId, Products)) {
         for (segment, first, page) in self.table.pages() {
             for (arm, cell) in page.cells(first) {
-                if let Some(words) = cell.0.get() {
+                if let Some(words) = cell.words.get() {
                     visit(segment, arm, self.read_words(words));
                 }
             }
@@ -157,12 +204,54 @@ impl ProductCells {
 
     /// Adds what was counted elsewhere, of as many dimensions; the caller has made sure that it fits.
     pub(crate) fn add(&self, segment: SegmentId, arm: ArmId, sums: &Products) {
-        let words = self.touch(segment, arm);
-        let all = [sums.returned, sums.squares].into_iter();
-        let all = all.chain(sums.rewards.iter().copied()).chain(sums.products.iter().copied());
-        for (word, sum) in words.iter().zip(all) {
+        let rewards = sums.rewards.iter().map(|sum| sum.cast_unsigned());
+        let all = [sums.returned, sums.squares].into_iter().chain(rewards);
+        let all = all.chain(sums.products.iter().copied());
+        for (word, sum) in self.touch(segment, arm).words.iter().zip(all) {
             word.fetch_add(sum, Ordering::Release);
         }
+    }
+}
+
+/// The sums of an arm in a segment, to be added to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sums<'a> {
+    words: &'a [AtomicU64],
+    dimensions: usize,
+}
+
+impl Sums<'_> {
+    /// Adds the features of a decision.
+    #[inline]
+    pub(crate) fn issue(self, features: &Quantised) {
+        let words = &self.words[BEFORE + self.dimensions..];
+        each_product(features, |place, product| {
+            // Relaxed: a reader that meets half of a decision sees a matrix that cannot be, or hardly differs.
+            words[place].fetch_add(product, Ordering::Relaxed);
+        });
+    }
+
+    /// Takes the features of a decision back that were added before.
+    pub(crate) fn withdraw(self, features: &Quantised) {
+        let words = &self.words[BEFORE + self.dimensions..];
+        each_product(features, |place, product| {
+            words[place].fetch_sub(product, Ordering::Relaxed);
+        });
+    }
+
+    /// Adds a reward, or by how much it differs from the default one, in units of 2⁻²⁴.
+    pub(crate) fn reward(self, features: &Quantised, reward: i64) {
+        let rewards = &self.words[BEFORE..BEFORE + self.dimensions];
+        for (word, value) in rewards.iter().zip(with_constant(features)) {
+            // 24 and 15 digits after the point make 39: nine are rounded away, none of a reward of 0 or 1.
+            let product = (reward * i64::from(value) + (1 << 8)) >> 9;
+            // Two's complement: differences add up whatever their sign.
+            word.fetch_add(product.cast_unsigned(), Ordering::Relaxed);
+        }
+        let square = (reward * reward + (1 << 17)) >> 18;
+        self.words[1].fetch_add(square.cast_unsigned(), Ordering::Relaxed);
+        // Release, and last: who counts this reward sees what it added, and its decision's features.
+        self.words[0].fetch_add(1, Ordering::Release);
     }
 }
 
@@ -170,6 +259,10 @@ impl ProductCells {
 /// be restored.
 fn sane(sum: u64) -> u64 {
     if sum <= MOST { sum } else { 0 }
+}
+
+fn sane_difference(sum: i64) -> i64 {
+    if sum.unsigned_abs() <= MOST { sum } else { 0 }
 }
 
 /// The constant and the features.
@@ -217,14 +310,14 @@ mod tests {
         let found = Products {
             returned: 1,
             squares: unit(0.25),
-            rewards: vec![unit(0.5), unit(0.125)],
+            rewards: vec![unit(0.5) as i64, unit(0.125) as i64],
             products: vec![unit(2.0), unit(0.75), unit(0.3125)],
         };
         assert_eq!(cells.of(segment), [(arm, found.clone())]);
         // Taken back with features that were never added, by a forged token.
         (0..3).for_each(|_| cells.withdraw(segment, arm, &of(1.0)));
         let [(_, left)] = &cells.of(segment)[..] else { panic!("one arm") };
-        assert!(left.is_possible(2) && left.products == [0, 0, 0], "{left:?}");
+        assert!(left.is_possible(2, false) && left.products == [0, 0, 0], "{left:?}");
         // The bits are still those of a sum: it comes right again.
         (0..3).for_each(|_| cells.issue(segment, arm, &of(1.0)));
         assert_eq!(cells.of(segment), [(arm, found)]);

@@ -8,7 +8,8 @@ use tactful::plan::Shares;
 use tactful::policy::{LinUcb, Policy, SharpenedThompson, Thompson};
 use tactful::time::Window;
 use tactful::{
-    ArmSpace, Bandit, BanditBuilder, Decision, FeatureError, Features, Refresh, Reward, SegmentId, Segments,
+    ArmSpace, Bandit, BanditBuilder, Decision, FeatureError, Features, Refresh, Reward, RewardRule,
+    SegmentId, Segments,
 };
 
 const EVERYONE: SegmentId = SegmentId::new(0);
@@ -277,7 +278,10 @@ fn what_features_are_not_learnt_with_is_refused() {
         Err(BuildError::Features { with }) => with,
         other => panic!("{other:?}"),
     };
-    assert_eq!(refused(builder(1).window(Window::new(14 * day, day).unwrap())), "a window");
+    let window = || builder(1).window(Window::new(14 * day, day).unwrap());
+    assert!(window().build().is_ok());
+    let rule = RewardRule::builder(0.0, 1.0).payment(500.0, 1.0).build().unwrap();
+    assert_eq!(refused(window().stages(rule)), "outcomes in stages");
     assert_eq!(refused(builder(1).replicated()), "an exchange with other processes");
     let weighted = builder(1).boxed_policy(policy_again("exp3-ix"));
     assert_eq!(refused(weighted), "a policy that needs importance-weighted sums");

@@ -3,4 +3,5 @@
 mod guarantees;
 mod kept;
 mod models;
+mod windows;
 mod world;

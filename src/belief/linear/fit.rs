@@ -1,9 +1,10 @@
 //! The posteriors of a segment laid out for requests: eight arms side by side, so that one instruction does for several.
 
 use crate::arm::{ArmId, Eligibility};
-use crate::statistics::{Products, triangle};
+use crate::statistics::triangle;
 
-use super::solve::{Solved, Told};
+use super::solve::Solved;
+use super::told::Told;
 use super::{Kind, Linear, LinearBelief};
 
 /// Arms in a block: a byte of a set of arms.
@@ -33,21 +34,20 @@ pub(crate) enum Lead {
 }
 
 impl Fit {
-    /// The fit to these sums, by arm; of an arm whose sums cannot be, as when they were read in the middle of an addition, what was
+    /// The fit to what is known of these arms; of one whose sums cannot be, as when they were read in the middle of an addition, what was
     /// believed before.
     pub(crate) fn new(
         linear: Linear,
         (arms, dimensions): (usize, usize),
-        sums: &[(ArmId, Products)],
-        selections: bool,
+        told: Vec<(ArmId, Told)>,
         before: Option<&Fit>,
     ) -> Self {
-        let told: Vec<Told> = sums.iter().map(|(_, sums)| Told::new(sums, selections)).collect();
+        let (known, told): (Vec<ArmId>, Vec<Told>) = told.into_iter().unzip();
         let posteriors = linear.solve(&told, dimensions);
         let mut blocks: Box<[Option<Block>]> = vec![None; arms.div_ceil(LANES)].into();
         let untouched = posteriors.untouched;
-        for ((arm, _), solved) in sums.iter().zip(posteriors.arms) {
-            let solved = solved.or_else(|| before?.solved(*arm));
+        for (arm, solved) in known.into_iter().zip(posteriors.arms) {
+            let solved = solved.or_else(|| before?.solved(arm));
             let Some(solved) = solved else { continue };
             let block = blocks[arm.index() / LANES].get_or_insert_with(|| Block::of(&untouched));
             block.set(arm.index() % LANES, &solved);
@@ -184,26 +184,26 @@ fn one(solved: &Solved, point: &[f64]) -> [f64; 2] {
 mod tests {
     use super::*;
     use crate::arm::ArmSpace;
-    use crate::statistics::UNITS;
+    use crate::statistics::{Products, UNITS};
 
     /// Ten decisions in two dimensions, with such an entry beside the diagonal.
-    fn sums(beside: f64) -> Products {
-        let units = |entries: &[f64]| entries.iter().map(|entry| (entry * UNITS) as u64).collect();
-        Products {
+    fn sums(beside: f64) -> Told {
+        let units = |entry: f64| (entry * UNITS) as u64;
+        let sums = Products {
             returned: 10,
             squares: 0,
-            rewards: units(&[5.0, 2.0]),
-            products: units(&[10.0, beside, 4.0]),
-        }
+            rewards: [5.0, 2.0].map(|entry| units(entry) as i64).to_vec(),
+            products: [10.0, beside, 4.0].map(units).to_vec(),
+        };
+        Told::new(&sums, true)
     }
 
     #[test]
     fn sums_that_cannot_be_leave_what_was_believed_before() {
         let arms = [ArmId::new(0), ArmId::new(9)];
         for linear in [Linear::disjoint(), Linear::hybrid(), Linear::logistic()] {
-            let fit = |sums: [Products; 2], before| {
-                let sums: Vec<_> = arms.into_iter().zip(sums).collect();
-                Fit::new(linear, (11, 2), &sums, true, before)
+            let fit = |sums: [Told; 2], before| {
+                Fit::new(linear, (11, 2), arms.into_iter().zip(sums).collect(), before)
             };
             let whole = fit([sums(6.0), sums(5.0)], None);
             // Read between two additions: 100 beside a diagonal of 10 and 4.
@@ -219,8 +219,8 @@ mod tests {
     fn the_leader_is_that_of_the_beliefs() {
         let space = ArmSpace::builder().dimension("arm", (0..20).map(|arm| arm.to_string())).build();
         let space = space.expect("20 arms");
-        let sums = [(ArmId::new(3), sums(6.0)), (ArmId::new(17), sums(2.0)), (ArmId::new(18), sums(2.0))];
-        let fit = Fit::new(Linear::disjoint(), (20, 2), &sums, true, None);
+        let sums = vec![(ArmId::new(3), sums(6.0)), (ArmId::new(17), sums(2.0)), (ArmId::new(18), sums(2.0))];
+        let fit = Fit::new(Linear::disjoint(), (20, 2), sums, None);
         let lead = |arms: &[u32], alpha| {
             let set = space.eligible(|arm| arms.contains(&arm.id().get()));
             let beliefs = fit.beliefs(&[1.0, 0.25], &set.to_vec());

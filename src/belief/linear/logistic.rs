@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::solve::Told;
+use super::told::Told;
 use super::triangle::{at, factor, gram, inverse, times};
 
 /// Steps of Newton's method after which the result is taken as it is: some six are usual.
@@ -25,7 +25,7 @@ pub(super) fn expected(mean: f64, variance: f64) -> (f64, f64) {
 /// such point.
 pub(super) fn mode(told: &Told, ridge: f64, base: f64) -> Option<(Vec<f64>, f64)> {
     let dimensions = told.rewards.len();
-    let trials = told.returned;
+    let trials = told.trials;
     let mut coefficients = vec![0.0; dimensions];
     coefficients[0] = base;
     let mut weight = expected(base, 0.0).1;

@@ -16,6 +16,12 @@
 //! that are known are taken for a sample of all: means are formed with (m/n)S. Widths are too, unless the policy counts an
 //! arm as tried when it is selected, which then uses S.
 //!
+//! *With a window* it is known when they should have come. By default a decision that waits counts for the part F(age) of a trial
+//! by which its reward would have come by now ([`Pending::Corrected`](super::Pending::Corrected)): means are formed with
+//! S = Σ F x xᵀ, one sum for each bucket of time, and c as it is by now, so that the two belong to each other at any age. What
+//! has not come by then has earned the [default reward](crate::BanditBuilder::default_reward).
+//! [Forgetting](super::Forgetting) weights the sums of each bucket by its age.
+//!
 //! *How far it can be trusted.* A linear mean is a projection: outside of [0, 1] it means nothing, and where payments are a few
 //! per cent it may be negative. For the order of arms that does no harm. The logistic model keeps means where they belong; but
 //! its likelihood needs the features of each decision, of which the counters keep the sum and the sum of products only. It is
@@ -30,9 +36,11 @@
 mod fit;
 mod logistic;
 mod solve;
+mod told;
 mod triangle;
 
 pub(crate) use fit::{Fit, Lead};
+pub(crate) use told::{Gathered, Told};
 
 use std::error::Error;
 use std::fmt;

@@ -1,7 +1,6 @@
 //! From sums to posteriors: the coefficients of each arm, and the triangle that gives its width.
 
-use crate::statistics::{Products, UNITS};
-
+use super::told::Told;
 use super::triangle::{at, factor, factor_upwards, gram, inverse, times};
 use super::{Kind, Linear, logistic};
 
@@ -10,34 +9,6 @@ use super::{Kind, Linear, logistic};
 pub(super) struct Solved {
     pub(super) coefficients: Vec<f64>,
     pub(super) triangle: Vec<f64>,
-}
-
-/// What is known of an arm, as numbers.
-#[derive(Debug)]
-pub(super) struct Told {
-    pub(super) returned: f64,
-    squares: f64,
-    /// Σ r x.
-    pub(super) rewards: Vec<f64>,
-    /// Σ x xᵀ of those decisions whose reward is known: their part of all, as many as they are.
-    pub(super) seen: Vec<f64>,
-    /// What widths are formed with.
-    counted: Vec<f64>,
-}
-
-impl Told {
-    /// `selections` says whether decisions count as soon as they are made.
-    pub(super) fn new(sums: &Products, selections: bool) -> Self {
-        let number = |&sum: &u64| sum as f64 / UNITS;
-        let all: Vec<f64> = sums.products.iter().map(number).collect();
-        let returned = sums.returned as f64;
-        // The first product is that of the constant: the number of decisions.
-        let part = if returned < all[0] { returned / all[0] } else { 1.0 };
-        let seen: Vec<f64> = all.iter().map(|sum| part * sum).collect();
-        let counted = if selections { all } else { seen.clone() };
-        let rewards = sums.rewards.iter().map(number).collect();
-        Self { returned, squares: number(&sums.squares), rewards, seen, counted }
-    }
 }
 
 /// The posteriors of a segment.
@@ -73,7 +44,7 @@ impl Linear {
                 Posteriors { arms, untouched: plain(vec![0.0; dimensions]), noise: noise(told) }
             }
             Kind::Logistic => {
-                let trials: f64 = told.iter().map(|told| told.returned).sum();
+                let trials: f64 = told.iter().map(|told| told.trials).sum();
                 let successes: f64 = told.iter().map(|told| told.rewards[0]).sum();
                 // One decision's worth of an even chance: finite whatever has come.
                 let rate = ((successes + 0.5) / (trials + 1.0)).clamp(1e-9, 1.0 - 1e-9);
@@ -165,7 +136,7 @@ fn covariance_factor(sums: &[f64], ridge: f64, dimensions: usize) -> Option<Vec<
 fn noise(told: &[Told]) -> f64 {
     let total = |of: fn(&Told) -> f64| told.iter().map(of).sum::<f64>();
     let (trials, sum, squares) =
-        (total(|told| told.returned), total(|told| told.rewards[0]), total(|told| told.squares));
+        (total(|told| told.trials), total(|told| told.rewards[0]), total(|told| told.squares));
     let about_mean = if trials > 0.0 { (squares - sum * sum / trials).max(0.0) } else { 0.0 };
     ((about_mean + 0.5) / (trials + 2.0)).sqrt()
 }

@@ -151,6 +151,7 @@ fn a_fold_and_a_late_reward_leave_the_reward_in_one_place() {
         arms: 2,
         groups: 1,
         window,
+        dimensions: None,
     };
     explore(move || {
         let issuer = Issuer { replica: 0, incarnation: 1 };

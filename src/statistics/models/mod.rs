@@ -6,6 +6,7 @@
 //! the model above it would notice.
 
 mod closing;
+mod featuring;
 mod forwarding;
 mod staging;
 
