@@ -356,12 +356,9 @@ impl BanditBuilder {
         // Plans made meanwhile know nothing of what came after them.
         bandit.book = bandit.empty_book();
         let (arms, segments) = (bandit.arms.clone(), bandit.segments.clone());
-        let journal = recovery.starting_files(bandit.exchange.is_some()).start(
-            arms,
-            segments,
-            bandit.reward,
-            settings,
-        )?;
+        let features = bandit.features().cloned();
+        let recovery = recovery.starting_files(bandit.exchange.is_some()).naming(features);
+        let journal = recovery.start(arms, segments, bandit.reward, settings)?;
         bandit.journaling = Some(Journaling { journal, back_pressure });
         bandit.number_lives_by_files();
         // So that no start replays what the one before has: a process may be killed time and again before it compacts.

@@ -2,7 +2,7 @@
 
 use crate::arm::{ArmId, Eligibility};
 use crate::decision::DecisionId;
-use crate::features::{ONE, Quantised};
+use crate::features::{Features, ONE, Quantised};
 use crate::reward::{Outcome, Reward, Stage};
 use crate::segment::SegmentId;
 use crate::time::Timestamp;
@@ -100,6 +100,18 @@ pub struct LoggedCancel {
 pub struct LoggedFeatures(pub(crate) Quantised);
 
 impl LoggedFeatures {
+    /// The values in the units of the declaration, to 2⁻¹⁶ of its ranges: of that which
+    /// [the journal names](super::Names::features). `None` if it is another.
+    #[must_use]
+    pub fn values(&self, declared: &Features) -> Option<Vec<f64>> {
+        let values = |range: std::ops::RangeInclusive<f64>, scaled: f64| {
+            let (least, greatest) = range.into_inner();
+            least + scaled * (greatest - least)
+        };
+        let scaled = declared.ranges().zip(self.scaled());
+        declared.made(&self.0).then(|| scaled.map(|(range, scaled)| values(range, scaled)).collect())
+    }
+
     /// The place of each in its declared range, from 0 to 1.
     pub fn scaled(&self) -> impl Iterator<Item = f64> {
         self.0.values().iter().map(|&value| f64::from(value) / f64::from(ONE))

@@ -5,6 +5,7 @@ use std::io::{self, BufReader};
 
 use crate::arm::ArmSpace;
 use crate::decision::fingerprint;
+use crate::features::Features;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 
@@ -18,13 +19,19 @@ pub struct Names {
     arms: ArmSpace,
     segments: Segments,
     reward: RewardKind,
+    features: Option<Features>,
     fingerprint: u64,
 }
 
 impl Names {
     pub(super) fn new(arms: ArmSpace, segments: Segments, reward: RewardKind) -> Self {
         let fingerprint = fingerprint(&arms, &segments);
-        Self { arms, segments, reward, fingerprint }
+        Self { arms, segments, reward, features: None, fingerprint }
+    }
+
+    /// The same with the features of requests.
+    pub(super) fn with_features(self, features: Option<Features>) -> Self {
+        Self { features, ..self }
     }
 
     /// The arms.
@@ -43,6 +50,12 @@ impl Names {
     #[must_use]
     pub fn reward_kind(&self) -> RewardKind {
         self.reward
+    }
+
+    /// The features of requests, if they have any.
+    #[must_use]
+    pub fn features(&self) -> Option<&Features> {
+        self.features.as_ref()
     }
 
     /// Fingerprint of arms and segments together, by which [`Chosen`](super::Chosen) says what its numbers mean.
@@ -128,6 +141,7 @@ pub(super) fn begin(
         arms: Cow::Borrowed(names.arms()),
         segments: Cow::Borrowed(names.segments()),
         reward: names.reward_kind(),
+        features: names.features().map(Cow::Borrowed),
     };
     let mut line = Vec::new();
     frame::write(&mut line, |line| record::write(line, &header)).map_err(io::Error::from)?;
@@ -158,6 +172,7 @@ pub(super) fn read<E: From<JournalError>>(
     let source = storage.read(&name).map_err(|error| in_file(error.into()))?;
     let mut reader = JournalReader::new(BufReader::with_capacity(1 << 16, source)).map_err(in_file)?;
     let names = Names::new(reader.arms().clone(), reader.segments().clone(), reader.reward_kind());
+    let names = names.with_features(reader.features().cloned());
     let mut entries = 0;
     for entry in reader.by_ref() {
         visit(&names, entry.map_err(in_file)?)?;

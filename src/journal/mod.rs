@@ -19,7 +19,8 @@
 //!
 //! Where a request had features, decision, reward and withdrawal have a field more,
 //! `"features":"b1c2d302.4000.8000"`: the number of features in the last two digits before the first point, 24 bits of the
-//! fingerprint of their declaration before that, and of each feature the place in its range in units of 2⁻¹⁵.
+//! fingerprint of their declaration before that, and of each feature the place in its range in units of 2⁻¹⁵. The header then
+//! names them with their ranges: `"features":[{"name":"debt","least":0.0,"greatest":5000.0}]`.
 //!
 //! A line that was torn off at the end of the file (a crash while writing) is skipped and reported; damage before
 //! good lines is an error that says where.

@@ -1,12 +1,13 @@
 //! Reading a journal, line by line.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{BufRead, Read};
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
 use crate::decision::fingerprint;
-use crate::features::Quantised;
+use crate::features::{Features, Quantised};
 use crate::reward::{Reward, RewardKind};
 use crate::segment::{SegmentId, Segments};
 
@@ -39,6 +40,7 @@ pub struct JournalReader<R> {
     arms: ArmSpace,
     segments: Segments,
     reward: RewardKind,
+    features: Option<Features>,
     /// Fingerprint of arms and segments.
     space: u64,
     /// Whether lines have length and checksum: from version 2 on.
@@ -101,7 +103,7 @@ impl<R: BufRead> JournalReader<R> {
             false => &buffer[..],
         };
         let record = parsed::<Record<'_>>(object).map_err(damaged)?;
-        let Record::Header { arms, segments, reward, .. } = record else {
+        let Record::Header { arms, segments, reward, features, .. } = record else {
             return Err(JournalError::NoHeader);
         };
         reward.validate().map_err(|error| damaged(error.to_string()))?;
@@ -113,6 +115,7 @@ impl<R: BufRead> JournalReader<R> {
             arms,
             segments,
             reward,
+            features: features.map(Cow::into_owned),
             source,
             sets: HashMap::new(),
             line: 1,
@@ -141,6 +144,12 @@ impl<R: BufRead> JournalReader<R> {
     #[must_use]
     pub fn reward_kind(&self) -> RewardKind {
         self.reward
+    }
+
+    /// The features of requests, if they have any.
+    #[must_use]
+    pub fn features(&self) -> Option<&Features> {
+        self.features.as_ref()
     }
 
     /// Fingerprint of arms and segments together, by which [`Chosen`] says what its numbers mean.

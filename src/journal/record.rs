@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
+use crate::features::Features;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::time::Timestamp;
@@ -17,7 +18,15 @@ pub(super) const VERSION: u32 = 2;
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub(super) enum Record<'a> {
     /// The names that the numbers below stand for.
-    Header { version: u32, arms: Cow<'a, ArmSpace>, segments: Cow<'a, Segments>, reward: RewardKind },
+    Header {
+        version: u32,
+        arms: Cow<'a, ArmSpace>,
+        segments: Cow<'a, Segments>,
+        reward: RewardKind,
+        /// Of requests, if they have any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        features: Option<Cow<'a, Features>>,
+    },
     /// A set of eligible arms, from here on named by its digest.
     Eligible {
         digest: Digest,

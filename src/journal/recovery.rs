@@ -8,6 +8,7 @@
 use std::io::Read;
 
 use crate::arm::ArmSpace;
+use crate::features::Features;
 use crate::reward::RewardKind;
 use crate::segment::Segments;
 use crate::snapshot::Snapshot;
@@ -72,6 +73,8 @@ pub struct Recovery {
     last: Option<Through>,
     /// Whether each start has a file of its own, be the last one as empty as it may.
     each_its_own: bool,
+    /// Of the requests that will be recorded, if they have any.
+    features: Option<Features>,
 }
 
 impl Recovery {
@@ -103,6 +106,7 @@ impl Recovery {
             parts: listing.parts,
             last: None,
             each_its_own: false,
+            features: None,
         })
     }
 
@@ -153,6 +157,11 @@ impl Recovery {
         Self { each_its_own, ..self }
     }
 
+    /// The same with features of requests, which the header is to name.
+    pub(crate) fn naming(self, features: Option<Features>) -> Self {
+        Self { features, ..self }
+    }
+
     /// Closes the last file and begins a new one with these names.
     ///
     /// Replays the journal to nobody if that was not done.
@@ -184,7 +193,8 @@ impl Recovery {
             }
             _ => self.first,
         };
-        DurableJournal::start(self.storage, Names::new(arms, segments, reward), settings, number)
+        let names = Names::new(arms, segments, reward).with_features(self.features);
+        DurableJournal::start(self.storage, names, settings, number)
     }
 }
 

@@ -56,6 +56,7 @@ impl<W: Write> JournalWriter<W> {
             arms: Cow::Borrowed(arms),
             segments: Cow::Borrowed(segments),
             reward,
+            features: None,
         })?;
         Ok(writer)
     }

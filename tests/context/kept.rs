@@ -187,18 +187,32 @@ mod journal {
             .lines()
             .filter_map(|line| serde_json::from_str::<Value>(line).unwrap().get("features").cloned())
             .collect();
-        assert_eq!(features.len(), 2);
-        for features in &features {
+        // The header names them, decision and reward tell them.
+        let declared = json!([
+            { "name": "debt", "least": 0.0, "greatest": 8.0 },
+            { "name": "days", "least": 0.0, "greatest": 8.0 },
+        ]);
+        assert_eq!((features.len(), &features[0]), (3, &declared));
+        for features in &features[1..] {
             assert!(features.as_str().unwrap().ends_with("02.4000.8000"), "{features}");
         }
-        let reader = tactful::journal::JournalReader::new(text.as_bytes()).unwrap();
-        for entry in reader {
+        let mut reader = tactful::journal::JournalReader::new(text.as_bytes()).unwrap();
+        let declared = reader.features().cloned();
+        assert_eq!(declared.as_ref(), bandit_features(&place).as_ref());
+        let other = Features::builder().feature("debt", 0.0..=9.0).build().unwrap();
+        for entry in reader.by_ref() {
             let features = match entry.unwrap() {
                 tactful::journal::Entry::Decision(decision) => decision.features,
                 tactful::journal::Entry::Outcome(outcome) => outcome.features,
                 _ => None,
             };
             assert_eq!(features.unwrap().scaled().collect::<Vec<_>>(), [0.5, 1.0]);
+            assert_eq!(features.unwrap().values(declared.as_ref().unwrap()), Some(vec![4.0, 8.0]));
+            assert_eq!(features.unwrap().values(&other), None);
         }
+    }
+
+    fn bandit_features(place: &Place) -> Option<Features> {
+        place.open(2).0.features().cloned()
     }
 }
