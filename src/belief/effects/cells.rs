@@ -93,12 +93,16 @@ impl Cells {
             order.truncate(most);
             order.sort_unstable();
         }
-        let count = self.factors.sizes.len();
+        self.part(&order)
+    }
+
+    /// These cells.
+    pub(super) fn part(&self, cells: &[usize]) -> Self {
         Self {
             factors: self.factors.clone(),
-            places: order.iter().map(|&cell| self.places[cell]).collect(),
-            levels: order.iter().flat_map(|cell| &self.levels[cell * count..][..count]).copied().collect(),
-            results: order.iter().map(|&cell| self.results[cell]).collect(),
+            places: cells.iter().map(|&cell| self.places[cell]).collect(),
+            levels: cells.iter().flat_map(|&cell| self.levels(cell)).copied().collect(),
+            results: cells.iter().map(|&cell| self.results[cell]).collect(),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The mode of many cells: effects of levels and pairs, with what each cell has of its own integrated out.
 
 use super::cells::Cells;
-use super::dense::{Cholesky, Square};
+use super::dense::{Cholesky, Matrix};
 use super::mode::logistic;
 use super::tables::{Kind, Tables};
 use super::{ScalePrior, Scales};
@@ -68,7 +68,7 @@ impl Collapsed {
             weights: zeros.clone(),
             errors: zeros.clone(),
             spread: zeros,
-            factor: Cholesky::of(Square::zeros(0)),
+            factor: Cholesky::of(Matrix::zeros(0, 0)),
             tables,
             cells,
         };
@@ -101,17 +101,17 @@ impl Collapsed {
     }
 
     /// The precision of the joint effects, given the others: Xᵀ W' X + D⁻¹.
-    fn precision(&self) -> Square {
-        let mut precision = Square::zeros(self.tables.joint);
+    fn precision(&self) -> Matrix {
+        let mut precision = Matrix::zeros(self.tables.joint, self.tables.joint);
         let mut all = 0.0;
         for (cell, &weight) in self.weights.iter().enumerate() {
             all += weight;
             let entries = self.tables.of_cell(cell);
             for (index, &entry) in entries.iter().enumerate() {
+                precision.row_mut(0)[entry as usize] += weight;
                 let row = precision.row_mut(entry as usize);
-                row[0] += weight;
-                // Offsets ascend, so that these are left of the diagonal.
-                entries[..=index].iter().for_each(|&other| row[other as usize] += weight);
+                // Offsets ascend, so that these are not left of the diagonal.
+                entries[index..].iter().for_each(|&other| row[other as usize] += weight);
             }
         }
         precision.row_mut(0)[0] = all;
@@ -192,14 +192,14 @@ impl Collapsed {
 
     /// Moves the scales to what the effects say they are.
     fn step(&mut self, sums: &[f64], prior: &ScalePrior) {
-        let inverse = Cholesky::of(self.precision()).inverse();
+        let variances = Cholesky::of(self.precision()).variances();
         for (factor, offset) in self.tables.offsets.iter().enumerate() {
             if let Some(offset) = offset {
                 let variance = self.scales.main[factor];
                 let levels = *offset..offset + self.cells.factors().sizes()[factor];
                 let squares: f64 =
                     levels.clone().map(|l| self.effects.joint[l] * self.effects.joint[l]).sum();
-                let determined: f64 = levels.map(|l| 1.0 - inverse.at(l, l) / variance).sum();
+                let determined: f64 = levels.map(|l| 1.0 - variances[l] / variance).sum();
                 self.scales.main[factor] = prior.main.step(squares, determined);
             }
         }

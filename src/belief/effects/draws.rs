@@ -3,45 +3,55 @@
 use rand::SeedableRng;
 use rand::rngs::Xoshiro256PlusPlus;
 
-use super::dense::{Cholesky, Square};
+use super::dense::{Cholesky, Matrix};
+use super::joint::Joint;
 use super::normal::standard;
 
-/// A cell is left out if it lies so many standard deviations of their difference below the one with the largest mean: one time
-/// in 10⁹.
-const HOPELESS: f64 = 6.0;
+/// Draws that are made side by side.
+const ABREAST: usize = 8;
 
-/// How often each cell has the largest logit in `draws` draws from a Gaussian belief, as (position, share), ascending.
+/// How often each cell has the largest logit in `draws` draws from a belief, as (position, share), ascending.
 ///
 /// Draws come in pairs, one as far above the means as the other is below: twice as many for the same variates, and their errors
 /// cancel in part.
-pub(super) fn best(means: &[f64], covariance: &Square, draws: usize, seed: u64) -> Vec<(u32, f64)> {
-    let leader = (1..means.len()).fold(0, |leader, i| if means[i] > means[leader] { i } else { leader });
-    let near = |&i: &usize| {
-        let behind = means[leader] - means[i];
-        let variance = covariance.at(i, i) + covariance.at(leader, leader) - 2.0 * covariance.at(i, leader);
-        i == leader || behind * behind < HOPELESS * HOPELESS * variance
-    };
-    let hopeful: Vec<usize> = (0..means.len()).filter(near).collect();
-    let means: Vec<f64> = hopeful.iter().map(|&i| means[i]).collect();
-    let factor = Cholesky::of(covariance.part(&hopeful));
+pub(super) fn best(belief: &Joint, draws: usize, seed: u64) -> Vec<(u32, f64)> {
+    let hopeful = belief.hopeful();
+    let means: Vec<f64> = hopeful.iter().map(|&i| belief.means[i]).collect();
+    let lower = Cholesky::of(belief.covariance(&hopeful)).lower();
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
-    let (mut variates, mut apart) = (vec![0.0; means.len()], vec![0.0; means.len()]);
+    let mut variates = vec![[0.0; ABREAST]; means.len()];
     let mut wins = vec![0_u32; means.len()];
     let pairs = draws.div_ceil(2);
-    for _ in 0..pairs {
-        variates.fill_with(|| standard(&mut rng));
-        factor.spread(&variates, &mut apart);
-        for sign in [1.0, -1.0] {
-            let mut best = (0, f64::NEG_INFINITY);
-            for (i, (mean, apart)) in means.iter().zip(&apart).enumerate() {
-                let logit = mean + sign * apart;
-                if logit > best.1 {
-                    best = (i, logit);
-                }
-            }
-            wins[best.0] += 1;
+    for from in (0..pairs).step_by(ABREAST) {
+        variates.as_flattened_mut().fill_with(|| standard(&mut rng));
+        for best in winners(&means, &lower, &variates) {
+            best[..ABREAST.min(pairs - from)].iter().for_each(|&best| wins[best as usize] += 1);
         }
     }
     let won = hopeful.iter().zip(wins).filter(|&(_, wins)| wins > 0);
     won.map(|(&i, wins)| (i as u32, f64::from(wins) / (2 * pairs) as f64)).collect()
+}
+
+/// Who has the largest value in each draw, and in each draw's opposite: of Gaussians of these means, whose deviations from them are
+/// these rows times the variates.
+fn winners(means: &[f64], lower: &Matrix, variates: &[[f64; ABREAST]]) -> [[f64; ABREAST]; 2] {
+    let mut best = [[0.0; ABREAST]; 2];
+    let mut most = [[f64::NEG_INFINITY; ABREAST]; 2];
+    for (i, &mean) in means.iter().enumerate() {
+        let mut apart = [0.0; ABREAST];
+        for (factor, variates) in lower.row(i)[..=i].iter().zip(variates) {
+            for lane in 0..ABREAST {
+                apart[lane] += factor * variates[lane];
+            }
+        }
+        for (sign, (best, most)) in [1.0, -1.0].into_iter().zip(best.iter_mut().zip(&mut most)) {
+            for lane in 0..ABREAST {
+                let value = mean + sign * apart[lane];
+                let more = value > most[lane];
+                best[lane] = if more { i as f64 } else { best[lane] };
+                most[lane] = if more { value } else { most[lane] };
+            }
+        }
+    }
+    best
 }

@@ -1,7 +1,8 @@
 //! The fit: effects and their scales from the results of up to a few hundred cells.
 
 use super::cells::Cells;
-use super::dense::Square;
+use super::dense::Matrix;
+use super::joint::Joint;
 use super::kernel::{Agreement, Common, kernel};
 use super::mode::Mode;
 use super::{ScalePrior, Scales};
@@ -31,13 +32,13 @@ impl Fit {
         let mut mode = Mode::start(&cells, base);
         let agreement = Agreement::between(&cells, &cells);
         let mut fit = {
-            let covariance = agreement.covariance(&kernel(cells.factors(), &scales));
+            let covariance = agreement.covariances(&kernel(cells.factors(), &scales));
             mode.settle(&cells, base, &covariance, NEAR);
             Self { cells, base, scales, mode }
         };
         for step in 0..SCALE_STEPS {
             fit.step(&agreement, prior);
-            let covariance = agreement.covariance(&kernel(fit.cells.factors(), &fit.scales));
+            let covariance = agreement.covariances(&kernel(fit.cells.factors(), &fit.scales));
             fit.mode.moved(base, &covariance);
             let within = if step + 1 == SCALE_STEPS { AT } else { NEAR };
             fit.mode.settle(&fit.cells, base, &covariance, within);
@@ -50,7 +51,7 @@ impl Fit {
     pub(super) fn with_scales(cells: Cells, scales: Scales) -> Self {
         let base = cells.base();
         let mut mode = Mode::start(&cells, base);
-        let covariance = Agreement::between(&cells, &cells).covariance(&kernel(cells.factors(), &scales));
+        let covariance = Agreement::between(&cells, &cells).covariances(&kernel(cells.factors(), &scales));
         mode.settle(&cells, base, &covariance, AT);
         Self { cells, base, scales, mode }
     }
@@ -61,11 +62,14 @@ impl Fit {
     /// R = W^½ B⁻¹ W^½. Summed over levels both are sums over the pairs of cells that have a level in common.
     fn step(&mut self, agreement: &Agreement, prior: &ScalePrior) {
         let Mode { alpha, roots, factor, .. } = &self.mode;
-        let inverse = factor.inverse();
         let factors = self.cells.factors();
         let count = factors.sizes().len();
-        let squares = agreement.sums(count, |i, j| alpha[i] * alpha[j]);
-        let determined = agreement.sums(count, |i, j| roots[i] * inverse.at(i, j) * roots[j]);
+        let (mut determined, mut squares) = (factor.inverse(), Matrix::zeros(alpha.len(), alpha.len()));
+        for (i, (root, own)) in roots.iter().zip(alpha).enumerate() {
+            determined.row_mut(i).iter_mut().zip(roots).for_each(|(value, other)| *value *= root * other);
+            squares.row_mut(i).iter_mut().zip(alpha).for_each(|(value, other)| *value = own * other);
+        }
+        let [squares, determined] = [squares, determined].map(|matrix| agreement.sums(count, &matrix));
         let sum = |sums: &[f64], weight: &dyn Fn(Common) -> f64| -> f64 {
             Common::of_each(factors).zip(sums).map(|(common, sum)| weight(common) * sum).sum()
         };
@@ -90,26 +94,16 @@ impl Fit {
         };
     }
 
-    /// What is believed of the logits of these cells together: means and covariances, which are C − C W^½ B⁻¹ W^½ C.
-    pub(super) fn belief(&self, places: &Cells) -> (Vec<f64>, Square) {
+    /// What is believed of the logits of these cells together: their covariances are C − C W^½ B⁻¹ W^½ C.
+    pub(super) fn belief(&self, places: Cells) -> Joint {
         let kernel = kernel(self.cells.factors(), &self.scales);
-        let (tried, wanted) = (self.cells.len(), places.len());
-        let mut across = Agreement::between(&self.cells, places).covariances(&kernel);
-        let mut means = vec![self.base; wanted];
-        for (row, alpha) in across.chunks_exact(wanted.max(1)).zip(&self.mode.alpha) {
-            super::dense::add_scaled(&mut means, *alpha, row);
+        let mut known = Agreement::between(&self.cells, &places).covariances(&kernel);
+        let means = known.combined(&self.mode.alpha).into_iter().map(|change| self.base + change).collect();
+        for (cell, root) in self.mode.roots.iter().enumerate() {
+            known.row_mut(cell).iter_mut().for_each(|covariance| *covariance *= root);
         }
-        for (row, root) in across.chunks_exact_mut(wanted.max(1)).zip(&self.mode.roots) {
-            row.iter_mut().for_each(|covariance| *covariance *= root);
-        }
-        self.mode.factor.forward_each(&mut across, wanted);
-        let mut covariance = Agreement::between(places, places).covariance(&kernel);
-        for known in across.chunks_exact(wanted.max(1)).take(tried) {
-            for (i, &factor) in known.iter().enumerate() {
-                super::dense::add_scaled(covariance.row_mut(i), -factor, known);
-            }
-        }
-        (means, covariance)
+        self.mode.factor.forward_each(&mut known);
+        Joint { places, means, kernel, known }
     }
 }
 
@@ -228,11 +222,14 @@ mod tests {
             |index: usize| wanted.iter().map(move |row| f64::from(u8::from(row.contains(&index)))).collect();
         let across = eliminated(precision, (0..size).map(right).collect());
 
-        let (means, covariance) = Fit::with_scales(cells.clone(), scales.clone()).belief(&places);
+        let belief = Fit::with_scales(cells.clone(), scales.clone()).belief(places);
+        let covariance = belief.covariance(&(0..wanted.len()).collect::<Vec<_>>());
+        let (means, variances) = (&belief.means, belief.variances());
         for (i, row) in wanted.iter().enumerate() {
             let mean = cells.base() + row.iter().map(|&index| b[index]).sum::<f64>();
             assert!((means[i] - mean).abs() < 1e-8, "mean {i}: {} against {mean}", means[i]);
-            for (j, &found) in covariance.row(i).iter().enumerate() {
+            assert!((variances[i] - covariance.at(i, i)).abs() < 1e-12);
+            for (j, &found) in covariance.row(i).iter().enumerate().skip(i) {
                 let expected: f64 = row.iter().map(|&index| across[index][j]).sum();
                 assert!((found - expected).abs() < 1e-8, "covariance {i}, {j}: {found} against {expected}");
             }

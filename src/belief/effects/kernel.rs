@@ -1,7 +1,7 @@
 //! The kernel: how the logits of two cells vary together, which depends on the factors they agree in and nothing else.
 
 use super::cells::Cells;
-use super::dense::Square;
+use super::dense::Matrix;
 use super::{Factors, Scales};
 
 /// For each pair of a cell here and a cell there, the set of factors in which they have the same level, a bit each.
@@ -15,15 +15,24 @@ pub(super) struct Agreement {
 /// The most factors whose sets of agreement are tabulated.
 pub(super) const MOST_FACTORS: usize = 10;
 
+/// Sums that are gathered side by side: neighbours mostly agree in the same factors, and one sum would wait for the other.
+const BANKS: usize = 4;
+
 impl Agreement {
     /// Of these cells with those; at most [`MOST_FACTORS`] factors.
     pub(super) fn between(here: &Cells, there: &Cells) -> Self {
         let (rows, columns) = (here.len(), there.len());
-        let set = |a: &[u32], b: &[u32]| {
-            a.iter().zip(b).enumerate().fold(0, |set, (factor, (a, b))| set | u16::from(a == b) << factor)
-        };
-        let pairs = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
-        let sets = pairs.map(|(row, column)| set(here.levels(row), there.levels(column))).collect();
+        let factors = there.factors().sizes().len();
+        let of_factor = |factor| (0..columns).map(move |cell| there.levels(cell)[factor]);
+        let levels: Vec<u32> = (0..factors).flat_map(of_factor).collect();
+        let mut sets = vec![0; rows * columns];
+        for (row, sets) in sets.chunks_exact_mut(columns.max(1)).enumerate() {
+            for (factor, (&own, levels)) in here.levels(row).iter().zip(levels.chunks(columns)).enumerate() {
+                sets.iter_mut()
+                    .zip(levels)
+                    .for_each(|(set, &level)| *set |= u16::from(level == own) << factor);
+            }
+        }
         Self { rows, columns, sets }
     }
 
@@ -31,27 +40,34 @@ impl Agreement {
         &self.sets[row * self.columns..][..self.columns]
     }
 
-    /// The covariances, row by row.
-    pub(super) fn covariances(&self, kernel: &[f64]) -> Vec<f64> {
-        self.sets.iter().map(|&set| kernel[usize::from(set)]).collect()
-    }
-
-    /// The covariances of cells with themselves.
-    pub(super) fn covariance(&self, kernel: &[f64]) -> Square {
-        Square::symmetric(self.rows, |row, column| kernel[usize::from(self.row(row)[column])])
-    }
-
-    /// For each set of factors, the sum over the pairs of cells that agree in just these, of (row, column), which is symmetric.
-    pub(super) fn sums(&self, factors: usize, entry: impl Fn(usize, usize) -> f64) -> Vec<f64> {
-        let mut sums = vec![0.0; 1 << factors];
+    /// The covariances, a row for each cell here.
+    pub(super) fn covariances(&self, kernel: &[f64]) -> Matrix {
+        let mut covariances = Matrix::zeros(self.rows, self.columns);
         for row in 0..self.rows {
             let sets = self.row(row);
-            for (column, &set) in sets[..row].iter().enumerate() {
-                sums[usize::from(set)] += 2.0 * entry(row, column);
-            }
-            sums[usize::from(sets[row])] += entry(row, row);
+            covariances
+                .row_mut(row)
+                .iter_mut()
+                .zip(sets)
+                .for_each(|(own, &set)| *own = kernel[usize::from(set)]);
         }
-        sums
+        covariances
+    }
+
+    /// For each set of factors, the sum over the pairs of cells that agree in just these, of (row, column) of a symmetric matrix
+    /// whose lower triangle is given.
+    pub(super) fn sums(&self, factors: usize, matrix: &Matrix) -> Vec<f64> {
+        let sets = 1 << factors;
+        let mut banks = vec![0.0; BANKS * sets];
+        for row in 0..self.rows {
+            let sets_of_row = self.row(row);
+            let entries = matrix.row(row)[..row].iter().zip(&sets_of_row[..row]);
+            for (column, (&entry, &set)) in entries.enumerate() {
+                banks[column % BANKS * sets + usize::from(set)] += 2.0 * entry;
+            }
+            banks[usize::from(sets_of_row[row])] += matrix.at(row, row);
+        }
+        (0..sets).map(|set| banks[set..].iter().step_by(sets).sum()).collect()
     }
 }
 

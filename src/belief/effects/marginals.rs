@@ -26,9 +26,9 @@ pub fn marginals(
     let mut marginals = Vec::with_capacity(arms.len());
     for block in arms.chunks(BLOCK) {
         let places = Cells::places(cells.factors(), space, segment, block);
-        let (means, covariance) = fit.belief(&places);
-        marginals
-            .extend(means.iter().enumerate().map(|(arm, &mean)| (mean, covariance.at(arm, arm).max(0.0))));
+        let belief = fit.belief(places);
+        let variances = belief.variances().into_iter().map(|variance| variance.max(0.0));
+        marginals.extend(belief.means.into_iter().zip(variances));
     }
     marginals
 }

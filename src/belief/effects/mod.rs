@@ -34,6 +34,7 @@ mod contest;
 mod dense;
 mod draws;
 mod fit;
+mod joint;
 mod kernel;
 mod levels;
 mod marginals;
@@ -81,8 +82,7 @@ pub fn best(
     let few = cells.len().max(arms.len()) <= KERNEL_CELLS;
     if few && cells.factors().sizes().len() <= kernel::MOST_FACTORS {
         let places = Cells::places(cells.factors(), space, segment, arms);
-        let (means, covariance) = Fit::new(cells, prior).belief(&places);
-        return draws::best(&means, &covariance, draws, seed);
+        return draws::best(&Fit::new(cells, prior).belief(places), draws, seed);
     }
     let rows = Rows::of(cells.factors(), space, segment.index(), arms);
     let tempered = arms.len() > OPEN_ARMS;

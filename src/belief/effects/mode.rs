@@ -1,7 +1,7 @@
 //! The mode of the cells' logits, by Newton's method on the kernel form.
 
 use super::cells::Cells;
-use super::dense::{Cholesky, Square, add_scaled};
+use super::dense::{Cholesky, Matrix, add_scaled};
 
 /// The most probable logits for given scales, and the curvature there.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Mode {
             alpha: vec![0.0; count],
             logits: vec![base; count],
             roots: vec![0.0; count],
-            factor: Cholesky::of(Square::symmetric(count, |i, j| f64::from(u8::from(i == j)))),
+            factor: Cholesky::of(Matrix::zeros(0, 0)),
         }
     }
 
@@ -44,7 +44,7 @@ impl Mode {
     /// With p = sigmoid(η), w = n p (1 − p), b = w (η − m) + s − n p and B = I + W^½ C W^½, a step is α = b − W^½ B⁻¹ W^½ C b,
     /// η = m + C α. Nothing is inverted but B, whose eigenvalues are at least 1. C. E. Rasmussen, C. K. I. Williams (2006),
     /// *Gaussian Processes for Machine Learning*, algorithm 3.1.
-    pub(super) fn settle(&mut self, cells: &Cells, base: f64, covariance: &Square, within: f64) {
+    pub(super) fn settle(&mut self, cells: &Cells, base: f64, covariance: &Matrix, within: f64) {
         for _ in 0..STEPS {
             let mut slope = vec![0.0; cells.len()];
             for (cell, &(trials, earned)) in cells.results().iter().enumerate() {
@@ -54,11 +54,14 @@ impl Mode {
                 slope[cell] = weight * (self.logits[cell] - base) + earned - trials * rate;
             }
             let roots = &self.roots;
-            self.factor = Cholesky::of(Square::symmetric(cells.len(), |i, j| {
-                let one = f64::from(u8::from(i == j));
-                one + roots[i] * covariance.at(i, j) * roots[j]
-            }));
-            let mut pulled = covariance.times(&slope);
+            let mut curved = covariance.clone();
+            for (cell, root) in roots.iter().enumerate() {
+                let row = curved.row_mut(cell);
+                row.iter_mut().zip(roots).for_each(|(own, other)| *own *= root * other);
+                row[cell] += 1.0;
+            }
+            self.factor = Cholesky::of(curved);
+            let mut pulled = covariance.combined(&slope);
             pulled.iter_mut().zip(roots).for_each(|(pulled, root)| *pulled *= root);
             self.factor.solve(&mut pulled);
             let target: Vec<f64> = slope
@@ -68,7 +71,7 @@ impl Mode {
                 .map(|((slope, pulled), root)| slope - root * pulled)
                 .collect();
             let change: Vec<f64> = {
-                let logits = covariance.times(&target);
+                let logits = covariance.combined(&target);
                 logits.iter().zip(&self.logits).map(|(logit, before)| base + logit - before).collect()
             };
             let longest = change.iter().fold(0.0, |longest: f64, change| longest.max(change.abs()));
@@ -82,8 +85,8 @@ impl Mode {
     }
 
     /// Puts the logits where other covariances have them for the same slopes.
-    pub(super) fn moved(&mut self, base: f64, covariance: &Square) {
-        self.logits = covariance.times(&self.alpha);
+    pub(super) fn moved(&mut self, base: f64, covariance: &Matrix) {
+        self.logits = covariance.combined(&self.alpha);
         self.logits.iter_mut().for_each(|logit| *logit += base);
     }
 }
