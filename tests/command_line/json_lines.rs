@@ -13,12 +13,13 @@ use tactful::evaluation::{Evaluator, Log, Question, Round, self_normalised};
 use tactful::policy::{Fixed, Uniform};
 use tactful::{ArmId, RewardKind};
 
-const CSV: &str = "mail,stage,p,paid\nb,early,0.5,1\na,late,0.25,0\n\"c, \"\"d\"\"\",,1,0\na,early,0.1,1\n";
+const CSV: &str =
+    "mail,stage,p,paid\nb,early,0.5,1\na,late,0.25,0\n\"c, \"\"d\"\"\",,1,0\na,early,0.12345678901234567,1\n";
 const JSON: &str = r#"{"mail":"b","stage":"early","p":0.5,"paid":true}
 {"stage":"late", "mail":"a", "p":2.5e-1,"paid":0,"more":{"of":[1,{"it":null}]}}
 
 {"mail":"c, \"d\"","stage":null,"p":1,"paid":0.0}
-  {"paid":1,"p":0.1,"stage":"early","mail":"a"}
+  {"paid":1,"p":0.12345678901234567,"stage":"early","mail":"a"}
 "#;
 
 fn columns() -> Columns {

@@ -12,7 +12,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use tactful::evaluation::csv::Columns;
+use tactful::evaluation::csv::{Columns, Sheet};
 use tactful::evaluation::{Estimator, Evaluator, Question, Round, Stream};
 use tactful::policy::Uniform;
 
@@ -21,6 +21,9 @@ const SCHEMA: &str = "message log {
     required double pe_a; required double pe_b;
     required group could (LIST) { repeated group list { required binary element (UTF8); } }
 }";
+
+/// What the target's columns say of a and b in every row: as many digits as a number has.
+const SHARES: [f64; 2] = [0.123_456_789_012_345_67, 0.876_543_210_987_654_3];
 
 /// Two row groups of the same four rows, the paid column with this in its first.
 fn write(path: &Path, compression: Compression, paid: i64, p: f32) {
@@ -44,7 +47,7 @@ fn write(path: &Path, compression: Compression, paid: i64, p: f32) {
         let mut column = group.next_column().unwrap().unwrap();
         column.typed::<Int64Type>().write_batch(&[first, 0, 1, 0], None, None).unwrap();
         column.close().unwrap();
-        for share in [0.25, 0.75] {
+        for share in SHARES {
             let mut column = group.next_column().unwrap().unwrap();
             column.typed::<DoubleType>().write_batch(&[share; 4], None, None).unwrap();
             column.close().unwrap();
@@ -69,16 +72,23 @@ fn columns() -> Columns {
 
 #[test]
 fn the_same_rounds_as_from_csv() {
-    let row = "b,x,0.5,1,0.25,0.75,a|b\na,y,0.1,0,0.25,0.75,a\na,,0.25,1,0.25,0.75,a\nb,x,1,0,0.25,0.75,b\n";
-    let csv = "mail,stage,p,paid,pe_a,pe_b,could\n".to_owned() + row + row;
-    let expected: Vec<Round> = columns().read(csv.as_bytes(), "").unwrap().rounds().iter().collect();
+    let [a, b] = SHARES;
+    let row = format!("b,x,0.5,1,{a},{b},a|b\na,y,0.1,0,{a},{b},a\na,,0.25,1,{a},{b},a\nb,x,1,0,{a},{b},b\n");
+    let csv = format!("mail,stage,p,paid,pe_a,pe_b,could\n{row}{row}");
+    let answered = |sheet: &Sheet| {
+        let target = sheet.target.as_ref().unwrap();
+        let evaluator = Evaluator::default().estimators([Estimator::Ips, Estimator::Snips]);
+        evaluator.evaluate(&Question::new(&sheet.log, target)).unwrap()
+    };
+    let sheet = columns().read_sheet(csv.as_bytes(), "").unwrap();
+    let (expected, answer): (Vec<Round>, _) = (sheet.log.rounds().iter().collect(), answered(&sheet));
     let path = file("same.parquet");
     let gzip = Compression::GZIP(GzipLevel::default());
     for compression in [Compression::UNCOMPRESSED, Compression::SNAPPY, gzip] {
         write(&path, compression, 1, 0.5);
         let sheet = columns().open_sheet(&path).unwrap();
         assert_eq!(sheet.log.rounds().iter().collect::<Vec<_>>(), expected, "{compression}");
-        assert!(sheet.target.is_some());
+        assert_eq!(answered(&sheet), answer);
     }
     let told = columns().read(File::open(&path).unwrap(), "log").unwrap_err().to_string();
     assert!(told.starts_with("log: Parquet is read from a file"), "{told}");

@@ -4,6 +4,7 @@
 mod alike;
 mod anytime;
 mod estimates;
+mod false_alarms;
 mod insight;
 mod random_log;
 mod refusals;
