@@ -74,7 +74,7 @@ fn reproducible_and_order_free_pooled_plans() {
             assert_eq!(shares[0], shares[1], "the same counters, the same plan");
             assert_ne!(shares[0], shares[2], "another seed, other draws");
             let apart: f64 = shares[0].iter().zip(&shares[2]).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
-            assert!(apart < 0.25, "but about the same plan: {apart}");
+            assert!(apart < 0.35, "but about the same plan, from 256 draws: {apart}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn exp2(t: f64) -> f64 {
 
 /// eᵗ, by [`exp2`].
 #[inline(always)]
-pub(super) fn exp(t: f64) -> f64 {
+pub(in crate::belief) fn exp(t: f64) -> f64 {
     exp2(t * std::f64::consts::LOG2_E)
 }
 

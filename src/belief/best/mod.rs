@@ -63,7 +63,7 @@
 //! no function of the platform's mathematics library. Equal posteriors get equal bits.
 
 mod classes;
-mod elementary;
+pub(super) mod elementary;
 mod height;
 mod march;
 mod marginals;

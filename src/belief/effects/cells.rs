@@ -169,8 +169,8 @@ impl Cells {
         for &size in &self.factors.sizes {
             digest.number(size as u64);
         }
-        self.levels.iter().for_each(|&level| digest.number(u64::from(level)));
-        for (trials, earned) in &self.results {
+        for (&(segment, arm), (trials, earned)) in self.places.iter().zip(&self.results) {
+            digest.number((segment.index() as u64) << 32 | arm.index() as u64);
             digest.number(trials.to_bits());
             digest.number(earned.to_bits());
         }

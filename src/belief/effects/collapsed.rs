@@ -1,8 +1,10 @@
 //! The mode of many cells: effects of levels and pairs, with what each cell has of its own integrated out.
 
+use super::blocks::{Errors, Weights};
 use super::cells::Cells;
 use super::dense::{Cholesky, Matrix};
-use super::mode::logistic;
+use super::mode::logistics;
+use super::strips::{Layout, Strips};
 use super::tables::{Kind, Tables};
 use super::{ScalePrior, Scales};
 
@@ -13,14 +15,23 @@ pub(super) struct Collapsed {
     pub(super) base: f64,
     pub(super) scales: Scales,
     pub(super) tables: Tables,
+    pub(super) strips: Strips,
+    /// Entries of the slots in each of the tables that are not joint.
+    pub(super) layouts: Vec<Layout>,
+    /// Entries of each strip in the joint vector, so many each, beside the first and that of the last dimension, which has
+    /// its levels there from here on, or elsewhere.
+    pub(super) joint_entries: Vec<u32>,
+    pub(super) joint_each: usize,
+    pub(super) joint_last: Option<usize>,
+    /// Of each slot.
+    trials: Vec<f64>,
+    earned: Vec<f64>,
     pub(super) effects: Effects,
-    /// What each cell has of its own.
+    /// What each slot has of its own.
     pub(super) residuals: Vec<f64>,
-    /// w' = w / (1 + w s_r²) of each cell: the weight of its logit once its residual is integrated out.
-    pub(super) weights: Vec<f64>,
-    /// w' (z − x'b): the weighted errors of the working logits z.
-    pub(super) errors: Vec<f64>,
-    /// Variance of each cell's residual, given the effects: s_r² / (1 + w s_r²).
+    pub(super) weights: Weights,
+    pub(super) errors: Errors,
+    /// Variance of each slot's residual, given the effects: s_r² / (1 + w s_r²).
     pub(super) spread: Vec<f64>,
     /// Of the precision of the joint effects, given the others.
     pub(super) factor: Cholesky,
@@ -39,6 +50,10 @@ const AT: f64 = 1e-3;
 
 /// The scales are stepped after these rounds.
 const SCALE_ROUNDS: [usize; 4] = [3, 5, 7, 9];
+
+/// After this round the joint effects are solved for anew in those only after which the scales are stepped: weights hardly change any
+/// more, and steps by an older factor end at the same place.
+const FRESH: usize = 2;
 
 /// The longest step of a logit: see [`Mode`](super::mode::Mode).
 const LONGEST: f64 = 1.0;
@@ -59,66 +74,106 @@ impl Collapsed {
             joint: vec![0.0; tables.joint],
             others: tables.others.iter().map(|table| vec![0.0; table.size]).collect(),
         };
-        let (base, zeros) = (cells.base(), vec![0.0; cells.len()]);
+        let strips = Strips::of(&cells);
+        let layouts = strips.layouts(&cells, &tables);
+        let dimension = cells.factors().dimensions() - 1;
+        let placed: Vec<(usize, u32)> = tables
+            .offsets
+            .iter()
+            .enumerate()
+            .filter_map(|(factor, offset)| Some((factor, (*offset)? as u32)))
+            .filter(|&(factor, _)| factor != dimension)
+            .collect();
+        let entries = strips.strips.iter().flat_map(|strip| {
+            let levels = cells.levels(strip.cell);
+            placed.iter().map(move |&(factor, offset)| offset + levels[factor])
+        });
+        let (mut trials, mut earned) = (vec![0.0; strips.len()], vec![0.0; strips.len()]);
+        for (&slot, told) in strips.slots.iter().zip(cells.results()) {
+            (trials[slot as usize], earned[slot as usize]) = *told;
+        }
         let mut fit = Self {
-            base,
+            base: cells.base(),
             scales,
             effects,
-            residuals: zeros.clone(),
-            weights: zeros.clone(),
-            errors: zeros.clone(),
-            spread: zeros,
+            joint_entries: entries.collect(),
+            joint_each: placed.len(),
+            joint_last: tables.offsets[dimension],
+            trials,
+            earned,
+            residuals: vec![0.0; strips.len()],
+            weights: Weights::default(),
+            errors: Errors::default(),
+            spread: Vec::new(),
             factor: Cholesky::of(Matrix::zeros(0, 0)),
+            layouts,
+            strips,
             tables,
             cells,
         };
-        let mut sums = vec![base; fit.cells.len()];
+        let mut shared = fit.shared(&fit.effects);
         for round in 0..ROUNDS {
-            let change = fit.round(&mut sums);
+            let before: Vec<f64> = shared.iter().zip(&fit.residuals).map(|(sum, own)| sum + own).collect();
+            fit.settle(&shared, round <= FRESH || SCALE_ROUNDS.contains(&round));
+            shared = fit.shared(&fit.effects);
+            let logits = shared.iter().zip(&fit.residuals).zip(&before);
+            let change =
+                logits.fold(0.0_f64, |most, ((sum, own), before)| most.max((sum + own - before).abs()));
             if SCALE_ROUNDS.contains(&round) {
-                fit.step(&sums, prior);
+                fit.step(&shared, prior);
             } else if round > SCALE_ROUNDS[SCALE_ROUNDS.len() - 1] && !(change > AT) {
                 break;
             }
         }
-        fit.weigh(&sums);
+        fit.weigh(&shared);
         fit.factor = Cholesky::of(fit.precision());
         fit
     }
 
-    /// Weights and errors at these sums of effects, and the residuals that go with them.
-    fn weigh(&mut self, sums: &[f64]) {
-        let residual = self.scales.residual;
-        for (cell, &(trials, earned)) in self.cells.results().iter().enumerate() {
-            let own = self.residuals[cell];
-            let rate = logistic(sums[cell] + own);
-            let weight = trials * rate * (1.0 - rate);
-            let shrunk = 1.0 / (1.0 + weight * residual);
-            self.weights[cell] = weight * shrunk;
-            self.errors[cell] = (weight * own + earned - trials * rate) * shrunk;
-            self.spread[cell] = residual * shrunk;
-        }
-    }
-
-    /// The precision of the joint effects, given the others: Xᵀ W' X + D⁻¹.
-    fn precision(&self) -> Matrix {
-        let mut precision = Matrix::zeros(self.tables.joint, self.tables.joint);
-        let mut all = 0.0;
-        for (cell, &weight) in self.weights.iter().enumerate() {
-            all += weight;
-            let entries = self.tables.of_cell(cell);
-            for (index, &entry) in entries.iter().enumerate() {
-                precision.row_mut(0)[entry as usize] += weight;
-                let row = precision.row_mut(entry as usize);
-                // Offsets ascend, so that these are not left of the diagonal.
-                entries[index..].iter().for_each(|&other| row[other as usize] += weight);
+    /// What the effects say of the logit of each slot, less what it has of its own.
+    pub(super) fn shared(&self, effects: &Effects) -> Vec<f64> {
+        let strips = &self.strips;
+        let mut shared = vec![0.0; strips.len()];
+        let mut heads: Vec<f64> =
+            (0..strips.strips.len()).map(|strip| self.base + self.joint_sum(&effects.joint, strip)).collect();
+        for (layout, table) in self.layouts.iter().zip(&effects.others) {
+            match layout {
+                Layout::Same(entries) => {
+                    heads.iter_mut().zip(entries).for_each(|(head, &entry)| *head += table[entry as usize]);
+                }
+                Layout::Along(from) => strips.add(table, from, &mut shared),
+                Layout::Each(entries) => {
+                    shared.iter_mut().zip(entries).for_each(|(sum, &entry)| *sum += table[entry as usize]);
+                }
             }
         }
-        precision.row_mut(0)[0] = all;
-        for (index, variance) in self.joint_variances().into_iter().enumerate() {
-            precision.row_mut(index)[index] += 1.0 / variance;
+        if let Some(last) = self.joint_last {
+            strips.add(&effects.joint[last..], &strips.common, &mut shared);
         }
-        precision
+        for (strip, head) in strips.strips.iter().zip(heads) {
+            shared[strip.from..strip.to].iter_mut().for_each(|sum| *sum += head);
+        }
+        shared
+    }
+
+    /// Weights and errors at these sums of effects, and the residuals that go with them.
+    fn weigh(&mut self, shared: &[f64]) {
+        let residual = self.scales.residual;
+        let count = shared.len();
+        let (mut weights, mut errors) = (logistics(shared, &self.residuals), vec![0.0; count]);
+        self.spread.resize(count, 0.0);
+        let (trials, earned, own) = (&self.trials[..count], &self.earned[..count], &self.residuals[..count]);
+        let (spread, into) = (&mut self.spread[..count], errors.iter_mut().zip(&mut weights).enumerate());
+        for (slot, (error, weight)) in into {
+            let rate = *weight;
+            let curved = trials[slot] * rate * (1.0 - rate);
+            let shrunk = 1.0 / (1.0 + curved * residual);
+            *weight = curved * shrunk;
+            *error = (curved * own[slot] + earned[slot] - trials[slot] * rate) * shrunk;
+            spread[slot] = residual * shrunk;
+        }
+        self.weights = Weights::of(self, weights);
+        self.errors = Errors::of(self, errors);
     }
 
     /// The variance of each joint effect.
@@ -133,66 +188,35 @@ impl Collapsed {
         variances
     }
 
-    /// The slope at the joint effects.
-    pub(super) fn joint_slope(&self, effects: &Effects, errors: &[f64]) -> Vec<f64> {
-        let mut slope: Vec<f64> =
-            effects.joint.iter().zip(self.joint_variances()).map(|(u, s)| -u / s).collect();
-        for (cell, error) in errors.iter().enumerate() {
-            slope[0] += error;
-            self.tables.of_cell(cell).iter().for_each(|&entry| slope[entry as usize] += error);
+    /// One round of Newton's method by blocks, and the residuals; with a factor of the precision as it is, or was.
+    fn settle(&mut self, shared: &[f64], fresh: bool) {
+        self.weigh(shared);
+        if fresh {
+            self.factor = Cholesky::of(self.precision());
         }
-        slope
-    }
-
-    /// What these joint effects add to a cell.
-    pub(super) fn joint_sum(&self, joint: &[f64], cell: usize) -> f64 {
-        joint[0] + self.tables.of_cell(cell).iter().map(|&entry| joint[entry as usize]).sum::<f64>()
-    }
-
-    /// One round of Newton's method by blocks: all joint effects, each other table, the residuals. Returns the largest
-    /// change of a logit.
-    fn round(&mut self, sums: &mut [f64]) -> f64 {
-        self.weigh(sums);
-        let before: Vec<f64> = sums.iter().zip(&self.residuals).map(|(sum, own)| sum + own).collect();
-        let mut step = self.joint_slope(&self.effects, &self.errors);
-        Cholesky::of(self.precision()).solve(&mut step);
-        let changes: Vec<f64> = (0..sums.len()).map(|cell| self.joint_sum(&step, cell)).collect();
-        let longest = changes.iter().fold(0.0, |longest: f64, change| longest.max(change.abs()));
-        let part = if longest > LONGEST { LONGEST / longest } else { 1.0 };
-        super::dense::add_scaled(&mut self.effects.joint, part, &step);
-        for (cell, change) in changes.into_iter().enumerate() {
-            sums[cell] += part * change;
-            self.errors[cell] -= self.weights[cell] * part * change;
-        }
-        for (table, effects) in self.tables.others.iter().zip(&mut self.effects.others) {
-            let variance = table.kind.variance(&self.scales);
-            let (mut slope, mut known) = (vec![0.0; table.size], vec![1.0 / variance; table.size]);
-            for (cell, &entry) in table.entry.iter().enumerate() {
-                slope[entry as usize] += self.errors[cell];
-                known[entry as usize] += self.weights[cell];
+        let (mut effects, mut errors) = (self.effects.clone(), std::mem::take(&mut self.errors));
+        let joint = |step: &mut [f64]| {
+            self.factor.solve(step);
+            let tail = self.joint_last.map_or(&[][..], |last| &step[last..last + self.strips.width]);
+            let farthest = |steps: &mut dyn Iterator<Item = f64>| {
+                steps.fold(0.0, |most: f64, step| most.max(step.abs()))
+            };
+            let heads = farthest(&mut (0..self.strips.strips.len()).map(|strip| self.joint_sum(step, strip)));
+            let longest = heads + farthest(&mut tail.iter().copied());
+            if longest > LONGEST {
+                step.iter_mut().for_each(|step| *step *= LONGEST / longest);
             }
-            for ((slope, known), effect) in slope.iter_mut().zip(&known).zip(effects.iter_mut()) {
-                *slope = ((*slope - *effect / variance) / known).clamp(-LONGEST, LONGEST);
-                *effect += *slope;
-            }
-            for (cell, &entry) in table.entry.iter().enumerate() {
-                let change = slope[entry as usize];
-                sums[cell] += change;
-                self.errors[cell] -= self.weights[cell] * change;
-            }
+        };
+        self.round(&mut effects, &mut errors, joint, |_, _, step| step.clamp(-LONGEST, LONGEST));
+        for (own, error) in self.residuals.iter_mut().zip(&errors.slots) {
+            *own += (self.scales.residual * error - *own).clamp(-LONGEST, LONGEST);
         }
-        let mut most = 0.0_f64;
-        for (cell, own) in self.residuals.iter_mut().enumerate() {
-            let target = self.scales.residual * self.errors[cell];
-            *own += (target - *own).clamp(-LONGEST, LONGEST);
-            most = most.max((sums[cell] + *own - before[cell]).abs());
-        }
-        most
+        (self.effects, self.errors) = (effects, errors);
     }
 
     /// Moves the scales to what the effects say they are.
-    fn step(&mut self, sums: &[f64], prior: &ScalePrior) {
-        let variances = Cholesky::of(self.precision()).variances();
+    fn step(&mut self, shared: &[f64], prior: &ScalePrior) {
+        let variances = self.factor.variances();
         for (factor, offset) in self.tables.offsets.iter().enumerate() {
             if let Some(offset) = offset {
                 let variance = self.scales.main[factor];
@@ -205,14 +229,11 @@ impl Collapsed {
         }
         // What pairs have in common is one scale; each entry counts as if the others were known.
         let (mut pairs, mut arms) = ((0.0, 0.0), (0.0, 0.0));
-        for (table, effects) in self.tables.others.iter().zip(&self.effects.others) {
-            let variance = table.kind.variance(&self.scales);
-            let mut known = vec![0.0; table.size];
-            for (cell, &entry) in table.entry.iter().enumerate() {
-                known[entry as usize] += self.weights[cell];
-            }
+        let tables = self.tables.others.iter().zip(&self.effects.others);
+        for ((table, effects), known) in tables.zip(&self.weights.known) {
+            let precision = 1.0 / table.kind.variance(&self.scales);
             let squares: f64 = effects.iter().map(|effect| effect * effect).sum();
-            let determined: f64 = known.iter().map(|known| known / (known + 1.0 / variance)).sum();
+            let determined: f64 = known.iter().map(|known| 1.0 - precision / known).sum();
             match table.kind {
                 Kind::Main(factor) => self.scales.main[factor] = prior.main.step(squares, determined),
                 Kind::Pair(..) => pairs = (pairs.0 + squares, pairs.1 + determined),
@@ -226,25 +247,31 @@ impl Collapsed {
             self.scales.arm = prior.residual.step(arms.0, arms.1);
         }
         if self.scales.residual > 0.0 {
-            self.scales.residual = self.residual_variance(sums, prior);
+            self.scales.residual = self.residual_variance(shared, prior);
         }
     }
 
     /// The variance of residuals by moments about the sums of effects, half way from what it was: expectation-maximisation
     /// climbs far too slowly where cells have few successes.
-    fn residual_variance(&self, sums: &[f64], prior: &ScalePrior) -> f64 {
+    fn residual_variance(&self, shared: &[f64], prior: &ScalePrior) -> f64 {
         let now = self.scales.residual;
         let expected = prior.residual.deviation * prior.residual.deviation;
-        let (mut found, mut weight) = (RESIDUAL_WEIGHT * expected, RESIDUAL_WEIGHT);
-        for (&(trials, earned), &sum) in self.cells.results().iter().zip(sums) {
-            let rate = logistic(sum);
-            let variance = trials * rate * (1.0 - rate);
-            let excess = (earned - trials * rate) * (earned - trials * rate) - variance;
-            let wider = variance * (1.0 + variance * now);
-            let certain = 1.0 / (2.0 * wider * wider + variance).max(f64::MIN_POSITIVE);
-            found += certain * variance * variance * excess;
-            weight += certain * variance * variance * variance * variance;
+        let rates = logistics(shared, &vec![0.0; shared.len()]);
+        // In four sums each, side by side.
+        let (mut found, mut weight) = ([0.0; 4], [0.0; 4]);
+        let told = rates.chunks(4).zip(self.trials.chunks(4)).zip(self.earned.chunks(4));
+        for ((rates, trials), earned) in told {
+            for (lane, ((rate, trials), earned)) in rates.iter().zip(trials).zip(earned).enumerate() {
+                let variance = trials * rate * (1.0 - rate);
+                let excess = (earned - trials * rate) * (earned - trials * rate) - variance;
+                let wider = variance * (1.0 + variance * now);
+                let certain = 1.0 / (2.0 * wider * wider + variance).max(f64::MIN_POSITIVE);
+                found[lane] += certain * variance * variance * excess;
+                weight[lane] += certain * variance * variance * variance * variance;
+            }
         }
+        let found = RESIDUAL_WEIGHT * expected + found.iter().sum::<f64>();
+        let weight = RESIDUAL_WEIGHT + weight.iter().sum::<f64>();
         (0.5 * now + 0.5 * found / weight).max(LEAST_RESIDUAL)
     }
 }

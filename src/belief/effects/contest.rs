@@ -8,7 +8,7 @@ use crate::segment::SegmentId;
 
 use super::collapsed::{Collapsed, Effects};
 use super::normal::standard;
-use super::rows::Rows;
+use super::rows::{Rows, largest};
 use super::sweeps::Sweeps;
 use super::tables::Kind;
 
@@ -27,12 +27,15 @@ const TEMPER: f64 = 0.8;
 /// Trials of each arm after which draws are tempered by no more than half.
 const PATIENCE: f64 = 10.0;
 
-/// An arm that has something of its own.
+/// An arm that has something of its own: its logit is sum + own (middle − sum) ± deviation, for the sum of its shared effects.
 #[derive(Clone, Copy, Debug)]
 struct Own {
     position: usize,
-    /// Its cell in the segment, if it was tried there.
-    cell: Option<usize>,
+    /// How much of what is shared gives way to what it has shown itself, in [0, 1).
+    own: f64,
+    /// `own` × the logit that it has shown itself.
+    middle: f64,
+    deviation: f64,
     /// Its entry in the table of arms, if there is one.
     arm: Option<usize>,
 }
@@ -42,11 +45,21 @@ struct Own {
 struct Contest<'a> {
     mode: &'a Collapsed,
     rows: &'a Rows,
+    /// By position.
     own: Vec<Own>,
+    /// Where those of each row begin, and where the last end.
+    of_row: Vec<usize>,
     /// The table of arms.
     arms: Option<usize>,
-    sums: Vec<f64>,
+    /// No logit of a row exceeds the larger of two numbers, the first of which is here and the other the most that its sums are, by
+    /// more than the second.
+    lifts: Vec<(f64, f64)>,
+    /// Logits of one row.
+    logits: Vec<f64>,
 }
+
+/// How far sums may fall below those at the mode before rows are looked at that could be left out.
+const FALL: f64 = 2.0;
 
 /// How often each of the arms, which ascend, is the best in a segment: (position, share), ascending.
 ///
@@ -63,41 +76,27 @@ pub(super) fn best(
     tempered: bool,
     seed: u64,
 ) -> Vec<(u32, f64)> {
-    let table = mode.tables.others.iter().position(|table| table.kind == Kind::Arm);
-    let mut own: Vec<Own> = Vec::new();
-    for (cell, &(of, arm)) in mode.cells.places_of().iter().enumerate() {
-        let entry = table.map(|table| mode.tables.others[table].entry[cell] as usize);
-        if of != segment && entry.is_none() {
-            continue;
-        }
-        if let Ok(position) = arms.binary_search(&arm) {
-            own.push(Own { position, cell: (of == segment).then_some(cell), arm: entry });
-        }
-    }
-    // The cell of the segment itself comes first, and stays.
-    own.sort_by_key(|own| (own.position, own.cell.is_none()));
-    own.dedup_by_key(|own| own.position);
-
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut sweeps = Sweeps::from(mode);
-    (0..BURNT).for_each(|_| sweeps.sweep(&mut rng));
-    let mut contest = Contest { mode, rows, own, arms: table, sums: Vec::new() };
-    let mut wins: Vec<(u32, f64)> = Vec::with_capacity(draws);
-    let pilots = if tempered { draws.div_ceil(4) } else { draws };
-    let each = if pilots < draws { PLAIN } else { 1.0 } / pilots as f64;
+    sweeps.burn(BURNT, &mut rng);
+    let mut contest = Contest::of(mode, rows, segment, arms);
+    let mut wins: Vec<(u32, f64)> = Vec::with_capacity(draws + 2);
+    let pairs = draws.div_ceil(2);
+    let pilots = if tempered { pairs.div_ceil(4) } else { pairs };
+    let each = if pilots < pairs { PLAIN } else { 1.0 } / (2 * pilots) as f64;
     for _ in 0..pilots {
         sweeps.sweep(&mut rng);
-        wins.push((contest.winner(&sweeps, 1.0, &mut rng), each));
+        wins.extend([1.0, -1.0].map(|sign| (contest.winner(&sweeps.effects, sign, &mut rng), each)));
     }
     let wins_so_far = gathered(wins.clone());
     let mass: f64 = wins_so_far.iter().map(|win| win.1).sum();
     let entropy: f64 =
         wins_so_far.iter().map(|win| win.1 / mass).map(|share| -share * libm::log(share)).sum();
     let part = part(entropy, mode.cells.trials(), arms.len());
-    let each = (1.0 - PLAIN) / (draws - pilots).max(1) as f64;
-    for _ in pilots..draws {
+    let each = (1.0 - PLAIN) / (2 * (pairs - pilots)).max(1) as f64;
+    for _ in pilots..pairs {
         sweeps.sweep(&mut rng);
-        wins.push((contest.winner(&sweeps, part, &mut rng), each));
+        wins.extend([part, -part].map(|part| (contest.winner(&sweeps.effects, part, &mut rng), each)));
     }
     gathered(wins)
 }
@@ -119,43 +118,79 @@ fn gathered(mut wins: Vec<(u32, f64)>) -> Vec<(u32, f64)> {
     wins
 }
 
-impl Contest<'_> {
-    /// The best arm, with deviations from the mode multiplied by a factor.
-    fn winner<R: Rng + ?Sized>(&mut self, sweeps: &Sweeps<'_>, part: f64, rng: &mut R) -> u32 {
+impl<'a> Contest<'a> {
+    fn of(mode: &'a Collapsed, rows: &'a Rows, segment: SegmentId, arms: &[ArmId]) -> Self {
+        let table = mode.tables.others.iter().position(|table| table.kind == Kind::Arm);
+        let shared = mode.shared(&mode.effects);
+        let mut own: Vec<Own> = Vec::new();
+        for (cell, &(of, arm)) in mode.cells.places_of().iter().enumerate() {
+            let entry = table.map(|table| mode.tables.others[table].entry[cell] as usize);
+            if of != segment && entry.is_none() {
+                continue;
+            }
+            if let Ok(position) = arms.binary_search(&arm) {
+                own.push(if of == segment {
+                    let slot = mode.strips.slots[cell] as usize;
+                    let part = mode.scales.residual * mode.weights.slots[slot];
+                    let middle = mode.scales.residual * mode.errors.slots[slot] + part * shared[slot];
+                    Own { position, own: part, middle, deviation: mode.spread[slot].sqrt(), arm: entry }
+                } else {
+                    Own { position, own: 0.0, middle: 0.0, deviation: 0.0, arm: entry }
+                });
+            }
+        }
+        // The cell in the segment tells all; without it, any of the arm's tells its entry.
+        own.sort_by(|a, b| a.position.cmp(&b.position).then(b.deviation.total_cmp(&a.deviation)));
+        own.dedup_by_key(|own| own.position);
+        let starts =
+            (0..rows.len()).map(|row| own.partition_point(|own| own.position < rows.positions(row).start));
+        let of_row: Vec<usize> = starts.chain([own.len()]).collect();
+        let sums = rows.sums(mode.base, &mode.tables, &mode.effects);
+        let lifts = of_row.windows(2).zip(&sums.most).map(|(of_row, most)| {
+            let least = most - FALL;
+            let lift = |own: &Own| own.middle + HOPELESS * own.deviation - own.own * least;
+            (least, own[of_row[0]..of_row[1]].iter().map(lift).fold(0.0, f64::max))
+        });
+        Self { lifts: lifts.collect(), mode, rows, own, of_row, arms: table, logits: Vec::new() }
+    }
+
+    /// The best arm, where effects deviate from the mode by so many times as much as these do.
+    fn winner<R: Rng + ?Sized>(&mut self, effects: &Effects, part: f64, rng: &mut R) -> u32 {
         let mode = self.mode;
         let tempered;
         let effects = if part < 1.0 {
-            tempered = between(&mode.effects, &sweeps.effects, part);
+            tempered = between(&mode.effects, effects, part);
             &tempered
         } else {
-            &sweeps.effects
+            effects
         };
-        self.rows.sums(mode.base, &mode.tables, effects, &mut self.sums);
-        // Arms that were never tried have nothing of their own: the best of them is found first.
-        let shared: Vec<f64> = self
-            .own
-            .iter()
-            .map(|own| std::mem::replace(&mut self.sums[own.position], f64::NEG_INFINITY))
-            .collect();
-        let mut best = largest(&self.sums);
-        for (own, shared) in self.own.iter().zip(shared) {
-            let arm = self.arms.zip(own.arm).map_or(0.0, |(table, entry)| effects.others[table][entry]);
-            let sum = shared + arm;
-            let logit = match own.cell {
-                None => sum,
-                Some(cell) => {
-                    let expected = mode.residuals[cell];
-                    let drawn = mode.scales.residual * sweeps.errors[cell];
-                    let middle = sum + expected + part * (drawn - expected);
-                    let deviation = part * mode.spread[cell].sqrt();
-                    if !(middle + HOPELESS * deviation > best.1) {
-                        continue;
-                    }
-                    middle + deviation * standard(rng)
+        let sums = self.rows.sums(mode.base, &mode.tables, effects);
+        let of_arms = self.arms.map(|table| &effects.others[table][..]);
+        let most_of_arm = of_arms.map_or(0.0, |table| largest(table).max(0.0));
+        let first = (1..sums.most.len())
+            .fold(0, |best, row| if sums.most[row] > sums.most[best] { row } else { best });
+        let mut best = (0, f64::NEG_INFINITY);
+        for row in std::iter::once(first).chain((0..self.rows.len()).filter(|&row| row != first)) {
+            let (least, lift) = self.lifts[row];
+            if !((sums.most[row] + most_of_arm).max(least) + lift > best.1) {
+                continue;
+            }
+            sums.of_row(row, &mut self.logits);
+            let from = self.rows.positions(row).start;
+            for own in &self.own[self.of_row[row]..self.of_row[row + 1]] {
+                let logit = &mut self.logits[own.position - from];
+                *logit += of_arms.zip(own.arm).map_or(0.0, |(table, entry)| table[entry]);
+                *logit += own.middle - own.own * *logit;
+                if own.deviation > 0.0 {
+                    let deviation = part.abs() * own.deviation;
+                    let hopeful = *logit + HOPELESS * deviation > best.1;
+                    *logit = if hopeful { *logit + deviation * standard(rng) } else { f64::NEG_INFINITY };
                 }
-            };
-            if logit > best.1 {
-                best = (own.position, logit);
+            }
+            for (index, &logit) in self.logits.iter().enumerate() {
+                if logit > best.1 {
+                    best = (from + index, logit);
+                }
             }
         }
         best.0 as u32
@@ -169,17 +204,57 @@ fn between(from: &Effects, to: &Effects, part: f64) -> Effects {
     Effects { joint: mix(&from.joint, &to.joint), others: others.map(|(from, to)| mix(from, to)).collect() }
 }
 
-/// The first of the largest, with its place.
-fn largest(values: &[f64]) -> (usize, f64) {
-    // The maximum of each lane first, which is vector code; then its place.
-    let mut lanes = [f64::NEG_INFINITY; 8];
-    let chunks = values.chunks_exact(8);
-    let rest = chunks.remainder();
-    for chunk in chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = if *value > *lane { *value } else { *lane };
+#[cfg(test)]
+mod tests {
+    use rand::RngExt;
+
+    use super::super::fit::Fit;
+    use super::super::{Cells, Factors, ScalePrior, draws};
+    use super::*;
+    use crate::arm::ArmSpace;
+    use crate::belief::Tried;
+    use crate::segment::Segments;
+
+    /// Contests are won as often as in independent draws from the kernel form of the same scales: with cells that were tried much
+    /// and little, among some of the arms, in one segment and in several.
+    ///
+    /// Shares of 16,000 draws with the memory that the chain has, against shares of as many without: within 0.03 in total variation,
+    /// where draws of half of the deviation are 0.1 away.
+    #[test]
+    fn contests_are_won_as_draws_are() {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        for segments in [1, 3] {
+            let space = ArmSpace::builder()
+                .dimension("a", names(4))
+                .dimension("b", names(3))
+                .dimension("c", names(5));
+            let space = space.build().unwrap();
+            let segments = Segments::builder().attribute("s", names(segments)).build().unwrap();
+            let factors = Factors::of(&space, &segments);
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(4);
+            let mut cells = Cells::new(factors.clone());
+            for segment in segments.iter() {
+                let told = space.iter().map(|arm| {
+                    let trials = [1.0, 3.0, 40.0, 400.0][rng.random_range(0..4)];
+                    let earned = (trials * rng.random_range(0.0..0.12_f64)).round();
+                    Tried { arm: arm.id(), trials, earned }
+                });
+                cells.add(&space, segment.id(), &told.collect::<Vec<_>>());
+            }
+            let segment = SegmentId::new(0);
+            let arms: Vec<ArmId> =
+                space.iter().map(|arm| arm.id()).filter(|arm| arm.index() % 7 != 3).collect();
+            let mode = Collapsed::new(cells.clone(), &ScalePrior::default());
+            let rows = Rows::of(&factors, &space, 0, &arms);
+            let found = best(&mode, &rows, (segment, &arms), 16_000, false, 1);
+            let places = Cells::places(&factors, &space, segment, &arms);
+            let belief = Fit::with_scales(cells, mode.scales.clone()).belief(places);
+            let expected = draws::best(&belief, 16_000, 2);
+            let mut apart = vec![0.0; arms.len()];
+            found.iter().for_each(|&(position, share)| apart[position as usize] += share);
+            expected.iter().for_each(|&(position, share)| apart[position as usize] -= share);
+            let apart: f64 = apart.iter().map(|apart| apart.abs()).sum::<f64>() / 2.0;
+            assert!(apart < 0.03, "{} segments: {apart}", segments.len());
         }
     }
-    let most = lanes.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::max);
-    (values.iter().position(|value| *value >= most).unwrap_or_default(), most)
 }

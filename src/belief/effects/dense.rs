@@ -276,8 +276,8 @@ mod tests {
                 let mut unit = vec![0.0; size];
                 unit[i] = 1.0;
                 factor.solve(&mut unit);
-                for j in i..size {
-                    assert!((inverse.at(j, i) - unit[j]).abs() < 1e-12, "{size}: {j}, {i}");
+                for (j, unit) in unit.iter().enumerate().skip(i) {
+                    assert!((inverse.at(j, i) - unit).abs() < 1e-12, "{size}: {j}, {i}");
                 }
             }
         }

@@ -141,7 +141,7 @@ impl LevelEffects {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(cells.seed(0));
         let mode = Collapsed::new(cells, prior);
         let mut sweeps = Sweeps::from(&mode);
-        (0..BURNT).for_each(|_| sweeps.sweep(&mut rng));
+        sweeps.burn(BURNT, &mut rng);
         let mut moments = Moments::default();
         for _ in 0..DRAWS {
             sweeps.sweep(&mut rng);

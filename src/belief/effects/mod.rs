@@ -16,8 +16,9 @@
 //! at the mode, variances by steps to their most probable values, independent draws. It is the same as a Newton fit of all
 //! effects written out, to 10⁻⁸. More go by the effects: what cells have of their own is integrated out, the intercept and all
 //! levels are solved for together and tables of pairs one after the other, and draws are a chain of such blocks from the
-//! mode. Only cells that were tried cost anything there; the logits of all arms are summed row by row, one addition each,
-//! and an arm that was never tried has nothing of its own.
+//! mode, or independent where there is one block. Only cells that were tried cost anything there, and an arm that was never tried
+//! has nothing of its own; in each draw arms are summed over that have all but their last dimension in common with one that may
+//! be the best. In both, draws come in pairs, as far from the mode on one side as on the other.
 //!
 //! # What levels add
 //!
@@ -28,6 +29,7 @@
 //! Nothing is learnt but the counters of each arm. Everything here is a pure function of them and a seed: the mode is found from
 //! the same start at each refresh, to convergence, and no chain is kept.
 
+mod blocks;
 mod cells;
 mod collapsed;
 mod contest;
@@ -42,6 +44,7 @@ mod mode;
 mod normal;
 mod rows;
 mod scales;
+mod strips;
 mod sweeps;
 mod tables;
 

@@ -1,5 +1,7 @@
 //! The mode of the cells' logits, by Newton's method on the kernel form.
 
+use crate::belief::best::elementary::exp;
+
 use super::cells::Cells;
 use super::dense::{Cholesky, Matrix, add_scaled};
 
@@ -25,6 +27,11 @@ const STEPS: usize = 200;
 /// The probability of a logit.
 pub(super) fn logistic(logit: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-logit))
+}
+
+/// The probabilities of sums of two logits each, to 10⁻¹⁰ of themselves: a loop that becomes vector code.
+pub(super) fn logistics(one: &[f64], other: &[f64]) -> Vec<f64> {
+    one.iter().zip(other).map(|(one, other)| 1.0 / (1.0 + exp(-(one + other)))).collect()
 }
 
 impl Mode {

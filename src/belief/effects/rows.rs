@@ -1,5 +1,7 @@
 //! Rows: arms that differ in their last dimension only, whose logits are one vector.
 
+use std::ops::Range;
+
 use crate::arm::{ArmId, ArmSpace};
 
 use super::Factors;
@@ -58,23 +60,25 @@ impl Rows {
         Self { sizes, segment: factors.is_segmented().then_some(segment), rows, last }
     }
 
-    /// The sums of these effects for each arm, less what arms have of their own: one addition each, and a few for each row.
-    pub(super) fn sums(&self, base: f64, tables: &Tables, effects: &Effects, into: &mut Vec<f64>) {
-        let dimensions = self.sizes.len();
-        let last = dimensions - 1;
+    /// The sums of these effects for the arms, less what arms have of their own.
+    pub(super) fn sums<'a>(&'a self, base: f64, tables: &Tables, effects: &'a Effects) -> Sums<'a> {
+        let last = self.sizes.len() - 1;
+        let table = |kind: Kind| {
+            let index = tables.others.iter().position(|table| table.kind == kind)?;
+            Some(&effects.others[index][..])
+        };
         let main = |factor: usize, level: usize| match tables.offsets[factor] {
             Some(offset) => effects.joint[offset + level],
-            None => self.table(tables, effects, Kind::Main(factor)).map_or(0.0, |table| table[level]),
+            None => table(Kind::Main(factor)).map_or(0.0, |table| table[level]),
         };
-        let pair = |f: usize, g: usize| self.table(tables, effects, Kind::Pair(f, g));
         let mut constant = base + effects.joint[0];
         let mut own: Vec<Vec<f64>> =
-            (0..dimensions).map(|f| (0..self.sizes[f]).map(|level| main(f, level)).collect()).collect();
+            (0..=last).map(|f| (0..self.sizes[f]).map(|level| main(f, level)).collect()).collect();
         if let Some(segment) = self.segment {
-            constant += main(dimensions, segment);
+            constant += main(last + 1, segment);
             // The segment is given: its pairs are part of the other factor's levels.
             for (f, own) in own.iter_mut().enumerate() {
-                if let Some(table) = pair(f, dimensions) {
+                if let Some(table) = table(Kind::Pair(f, last + 1)) {
                     let segments = table.len() / self.sizes[f];
                     own.iter_mut()
                         .enumerate()
@@ -82,49 +86,107 @@ impl Rows {
                 }
             }
         }
-        let pairs: Vec<Vec<Option<&[f64]>>> =
-            (0..dimensions).map(|g| (0..g).map(|f| pair(f, g)).collect()).collect();
+        let with = |g: usize| (0..g).filter_map(|f| Some((f, table(Kind::Pair(f, g))?))).collect();
+        let rows = self.rows.len();
+        let (heads, most) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
+        let mut sums = Sums { rows: self, own, pairs: (0..=last).map(with).collect(), heads, most };
+        sums.look_ahead(constant);
+        sums
+    }
 
-        // Sums over the first dimensions, and what these add to each level of the last.
-        let mut heads = vec![constant; dimensions];
-        let width = self.sizes[last];
-        let mut tails = vec![0.0; width * dimensions];
-        tails[..width].copy_from_slice(&own[last]);
-        into.clear();
-        into.resize(self.last.len(), 0.0);
-        for row in &self.rows {
+    /// How many rows there are.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The positions of a row's arms.
+    pub(super) fn positions(&self, row: usize) -> Range<usize> {
+        self.rows[row].from..self.rows[row].to
+    }
+}
+
+/// Sums of effects for the arms of each row, found when they are asked for.
+#[derive(Clone, Debug)]
+pub(super) struct Sums<'a> {
+    rows: &'a Rows,
+    /// Of the levels of each dimension, what is given included.
+    own: Vec<Vec<f64>>,
+    /// Of the pairs of each dimension with some before it, which runs slower.
+    pairs: Vec<Vec<(usize, &'a [f64])>>,
+    /// What the levels before the last dimension add up to in each row.
+    heads: Vec<f64>,
+    /// What the sums of each row do not exceed.
+    pub(super) most: Vec<f64>,
+}
+
+impl Sums<'_> {
+    /// Finds heads, and what sums do not exceed: what the last dimension adds is found for all rows that are alike but for the
+    /// dimension before it, whose own part is taken for its largest.
+    fn look_ahead(&mut self, constant: f64) {
+        let last = self.own.len() - 1;
+        let width = self.own[last].len();
+        let mut heads = vec![constant; last + 1];
+        let mut tails = vec![self.own[last].clone(); last + 1];
+        let mut highest = vec![largest(&self.own[last]); last + 1];
+        let before = last.saturating_sub(1);
+        let with_last = |f: usize| self.pairs[last].iter().find(|pair| pair.0 == f).map(|pair| pair.1);
+        let tables: Vec<Option<&[f64]>> = (0..last).map(with_last).collect();
+        let nearest: Vec<f64> = match tables.get(before) {
+            Some(Some(table)) => table.chunks_exact(width).map(largest).collect(),
+            _ => vec![0.0; self.rows.sizes[before]],
+        };
+        for row in &self.rows.rows {
             for f in row.like..last {
-                let level = row.levels[f];
-                let met = pairs[f]
-                    .iter()
-                    .zip(&row.levels)
-                    .filter_map(|(table, &other)| Some((*table)?[other * self.sizes[f] + level]));
-                heads[f + 1] = heads[f] + own[f][level] + met.sum::<f64>();
-                let (before, after) = tails.split_at_mut(width * (f + 1));
-                let (before, after) = (&before[width * f..], &mut after[..width]);
-                match pairs[last][f] {
-                    None => after.copy_from_slice(before),
-                    Some(table) => {
-                        let added = before.iter().zip(&table[level * width..]);
-                        after.iter_mut().zip(added).for_each(|(after, (before, own))| *after = before + own);
-                    }
+                let (own, level) = (&self.own[f], row.levels[f]);
+                let mut head = heads[f] + own[level];
+                for &(other, table) in &self.pairs[f] {
+                    head += table[row.levels[other] * own.len() + level];
+                }
+                heads[f + 1] = head;
+                if f + 1 < last {
+                    let (before, after) = tails.split_at_mut(f + 1);
+                    after[0].copy_from_slice(&before[f]);
+                    highest[f + 1] = match tables[f] {
+                        None => highest[f],
+                        Some(table) => {
+                            super::dense::add_scaled(&mut after[0], 1.0, &table[level * width..]);
+                            largest(&after[0])
+                        }
+                    };
                 }
             }
-            let (head, tail) = (heads[last], &tails[width * last..][..width]);
-            let out = &mut into[row.from..row.to];
-            if out.len() == width {
-                out.iter_mut().zip(tail).for_each(|(out, tail)| *out = head + tail);
-            } else {
-                let levels = &self.last[row.from..row.to];
-                out.iter_mut().zip(levels).for_each(|(out, &level)| *out = head + tail[level as usize]);
-            }
+            self.heads.push(heads[last]);
+            self.most
+                .push(heads[last] + highest[before] + row.levels.last().map_or(0.0, |&level| nearest[level]));
         }
     }
 
-    fn table<'e>(&self, tables: &Tables, effects: &'e Effects, kind: Kind) -> Option<&'e [f64]> {
-        let index = tables.others.iter().position(|table| table.kind == kind)?;
-        Some(&effects.others[index])
+    /// The sums of a row, arm by arm.
+    pub(super) fn of_row(&self, row: usize, into: &mut Vec<f64>) {
+        let last = self.own.len() - 1;
+        let width = self.own[last].len();
+        let Row { levels, from, to, .. } = &self.rows.rows[row];
+        let mut tail = self.own[last].clone();
+        for &(other, table) in &self.pairs[last] {
+            super::dense::add_scaled(&mut tail, 1.0, &table[levels[other] * width..]);
+        }
+        let levels = &self.rows.last[*from..*to];
+        into.clear();
+        into.extend(levels.iter().map(|&level| self.heads[row] + tail[level as usize]));
     }
+}
+
+/// The largest, found in lanes, which is vector code.
+pub(super) fn largest(values: &[f64]) -> f64 {
+    let mut lanes = [f64::NEG_INFINITY; 8];
+    let chunks = values.chunks_exact(8);
+    let rest = chunks.remainder();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if *value > *lane { *value } else { *lane };
+        }
+    }
+    lanes.iter().chain(rest).copied().fold(f64::NEG_INFINITY, f64::max)
 }
 
 #[cfg(test)]
@@ -167,12 +229,24 @@ mod tests {
                     .map(|t| (0..t.size).map(|_| rng.random_range(-1.0..1.0)).collect())
                     .collect(),
             };
-            let mut sums = Vec::new();
-            Rows::of(&factors, &space, segment.index(), &arms).sums(-3.0, &tables, &effects, &mut sums);
-            assert_eq!(sums.len(), arms.len());
-            for (cell, sum) in sums.into_iter().enumerate() {
-                let joint = effects.joint[0]
-                    + tables.of_cell(cell).iter().map(|&e| effects.joint[e as usize]).sum::<f64>();
+            let rows = Rows::of(&factors, &space, segment.index(), &arms);
+            let sums = rows.sums(-3.0, &tables, &effects);
+            let (mut all, mut own) = (Vec::new(), Vec::new());
+            for row in 0..rows.len() {
+                sums.of_row(row, &mut own);
+                assert!(largest(&own) <= sums.most[row] + 1e-12);
+                assert_eq!(all.len()..all.len() + own.len(), rows.positions(row));
+                all.extend_from_slice(&own);
+            }
+            assert_eq!(all.len(), arms.len());
+            for (cell, sum) in all.into_iter().enumerate() {
+                let joint = tables
+                    .offsets
+                    .iter()
+                    .zip(places.levels(cell))
+                    .fold(effects.joint[0], |sum, (offset, &level)| {
+                        sum + effects.joint[offset.unwrap() + level as usize]
+                    });
                 let others = tables.others.iter().zip(&effects.others);
                 let expected = joint - 3.0 + others.map(|(t, own)| own[t.entry[cell] as usize]).sum::<f64>();
                 assert!((sum - expected).abs() < 1e-12, "arm {}: {sum} against {expected}", arms[cell]);

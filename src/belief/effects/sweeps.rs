@@ -2,7 +2,9 @@
 
 use rand::Rng;
 
+use super::blocks::Errors;
 use super::collapsed::{Collapsed, Effects};
+use super::dense::add_scaled;
 use super::normal::standard;
 
 /// A chain of draws (*block Gibbs*) that begins at the mode.
@@ -14,53 +16,47 @@ use super::normal::standard;
 pub(super) struct Sweeps<'a> {
     mode: &'a Collapsed,
     pub(super) effects: Effects,
-    /// w' (z − x'b) at these effects.
-    pub(super) errors: Vec<f64>,
-    /// Precision of each entry of the other tables, given all else.
-    known: Vec<Vec<f64>>,
+    errors: Errors,
+    /// Deviation of each entry of the tables that are not joint, given all else.
+    deviations: Vec<Vec<f64>>,
 }
 
 impl<'a> Sweeps<'a> {
     pub(super) fn from(mode: &'a Collapsed) -> Self {
-        let known = mode.tables.others.iter().map(|table| {
-            let mut known = vec![1.0 / table.kind.variance(&mode.scales); table.size];
-            table
-                .entry
-                .iter()
-                .zip(&mode.weights)
-                .for_each(|(&entry, weight)| known[entry as usize] += weight);
-            known
-        });
-        Self { known: known.collect(), effects: mode.effects.clone(), errors: mode.errors.clone(), mode }
+        let deviation = |known: &Vec<f64>| known.iter().map(|known| 1.0 / known.sqrt()).collect();
+        Self {
+            deviations: mode.weights.known.iter().map(deviation).collect(),
+            effects: mode.effects.clone(),
+            errors: mode.errors.clone(),
+            mode,
+        }
+    }
+
+    /// Makes so many draws that are not used, where draws are not independent.
+    pub(super) fn burn<R: Rng + ?Sized>(&mut self, draws: usize, rng: &mut R) {
+        if !self.deviations.is_empty() {
+            (0..draws).for_each(|_| self.sweep(rng));
+        }
     }
 
     /// Goes on to the next draw.
     pub(super) fn sweep<R: Rng + ?Sized>(&mut self, rng: &mut R) {
-        let mode = self.mode;
-        let mut step = mode.joint_slope(&self.effects, &self.errors);
-        mode.factor.forward(&mut step);
-        step.iter_mut().for_each(|value| *value += standard(rng));
-        mode.factor.backward(&mut step);
-        super::dense::add_scaled(&mut self.effects.joint, 1.0, &step);
-        for (cell, error) in self.errors.iter_mut().enumerate() {
-            *error -= mode.weights[cell] * mode.joint_sum(&step, cell);
+        let Self { mode, effects, errors, deviations } = self;
+        let mut variates: Vec<f64> = effects.joint.iter().map(|_| standard(rng)).collect();
+        if deviations.is_empty() {
+            // All effects are one block: nothing of the draw before is needed.
+            mode.factor.backward(&mut variates);
+            effects.joint.copy_from_slice(&mode.effects.joint);
+            add_scaled(&mut effects.joint, 1.0, &variates);
+            return;
         }
-        for ((table, effects), known) in
-            mode.tables.others.iter().zip(&mut self.effects.others).zip(&self.known)
-        {
-            let precision = 1.0 / table.kind.variance(&mode.scales);
-            let mut step = vec![0.0; table.size];
-            for (&entry, error) in table.entry.iter().zip(&self.errors) {
-                step[entry as usize] += error;
-            }
-            for ((step, effect), known) in step.iter_mut().zip(effects.iter_mut()).zip(known) {
-                *step = (*step - *effect * precision) / known + standard(rng) / known.sqrt();
-                *effect += *step;
-            }
-            for ((&entry, error), weight) in table.entry.iter().zip(&mut self.errors).zip(&mode.weights) {
-                *error -= weight * step[entry as usize];
-            }
-        }
+        let joint = |step: &mut [f64]| {
+            mode.factor.forward(step);
+            add_scaled(step, 1.0, &variates);
+            mode.factor.backward(step);
+        };
+        let single = |table: usize, entry: usize, step: f64| step + deviations[table][entry] * standard(rng);
+        mode.round(effects, errors, joint, single);
     }
 }
 
@@ -106,13 +102,11 @@ mod tests {
         let (draws, mut sums, mut squares) = (4_000, vec![0.0; means.len()], vec![0.0; means.len()]);
         for _ in 0..draws {
             sweeps.sweep(&mut rng);
+            let shared = collapsed.shared(&sweeps.effects);
             for cell in 0..means.len() {
-                let others = collapsed.tables.others.iter().zip(&sweeps.effects.others);
-                let shared = collapsed.base
-                    + collapsed.joint_sum(&sweeps.effects.joint, cell)
-                    + others.map(|(table, own)| own[table.entry[cell] as usize]).sum::<f64>();
-                let own = collapsed.scales.residual * sweeps.errors[cell];
-                let logit = shared + own + collapsed.spread[cell].sqrt() * standard(&mut rng);
+                let slot = collapsed.strips.slots[cell] as usize;
+                let own = collapsed.scales.residual * sweeps.errors.slots[slot];
+                let logit = shared[slot] + own + collapsed.spread[slot].sqrt() * standard(&mut rng);
                 sums[cell] += logit;
                 squares[cell] += (logit - means[cell]) * (logit - means[cell]);
             }

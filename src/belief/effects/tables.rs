@@ -40,9 +40,6 @@ pub(super) struct Tables {
     pub(super) offsets: Vec<Option<usize>>,
     /// Length of the joint vector.
     pub(super) joint: usize,
-    /// Entries of each cell in the joint vector beside the first, so many for each.
-    pub(super) entries: Vec<u32>,
-    pub(super) each: usize,
     pub(super) others: Vec<Table>,
 }
 
@@ -88,18 +85,7 @@ impl Tables {
             let (entry, size) = arms(cells, dimensions);
             others.push(Table { kind: Kind::Arm, size, entry });
         }
-        let placed: Vec<(usize, usize)> =
-            offsets.iter().enumerate().filter_map(|(factor, offset)| Some((factor, (*offset)?))).collect();
-        let entries = (0..cells.len()).flat_map(|cell| {
-            let levels = cells.levels(cell);
-            placed.iter().map(move |&(factor, offset)| offset as u32 + levels[factor])
-        });
-        Self { entries: entries.collect(), each: placed.len(), offsets, joint, others }
-    }
-
-    /// The entries of a cell in the joint vector, beside the first.
-    pub(super) fn of_cell(&self, cell: usize) -> &[u32] {
-        &self.entries[cell * self.each..][..self.each]
+        Self { offsets, joint, others }
     }
 }
 

@@ -1,0 +1,226 @@
+//! Blocks: effects that are moved together, one block after the other, each given the others.
+
+use super::collapsed::{Collapsed, Effects};
+use super::dense::{Matrix, add_scaled};
+use super::strips::Layout;
+
+/// What is known of the logits of slots, and of all that slots are summed over.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Weights {
+    /// w' = w / (1 + w s_r²) of each slot: the weight of its logit once its residual is integrated out.
+    pub(super) slots: Vec<f64>,
+    /// Of each strip.
+    strips: Vec<f64>,
+    /// Of each entry of the tables that are not joint, its own precision included.
+    pub(super) known: Vec<Vec<f64>>,
+}
+
+/// What is left of the results at some effects.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Errors {
+    /// w' (z − x'b) of each slot: the weighted errors of the working logits z.
+    pub(super) slots: Vec<f64>,
+    /// Their sums over strips.
+    strips: Vec<f64>,
+    /// Their sums by level of the last dimension.
+    last: Vec<f64>,
+}
+
+impl Errors {
+    /// Of these errors of slots.
+    pub(super) fn of(mode: &Collapsed, slots: Vec<f64>) -> Self {
+        let mut last = vec![0.0; mode.strips.width];
+        mode.strips.gather(&slots, &mut last, &mode.strips.common);
+        Self { strips: mode.strips.sums(&slots), last, slots }
+    }
+}
+
+impl Weights {
+    /// Of these weights of slots.
+    pub(super) fn of(mode: &Collapsed, slots: Vec<f64>) -> Self {
+        let strips = mode.strips.sums(&slots);
+        let known = mode.tables.others.iter().zip(&mode.layouts).map(|(table, layout)| {
+            let mut known = vec![1.0 / table.kind.variance(&mode.scales); table.size];
+            match layout {
+                Layout::Same(entries) => {
+                    entries.iter().zip(&strips).for_each(|(&entry, weight)| known[entry as usize] += weight);
+                }
+                Layout::Along(from) => mode.strips.gather(&slots, &mut known, from),
+                Layout::Each(entries) => {
+                    entries.iter().zip(&slots).for_each(|(&entry, weight)| known[entry as usize] += weight);
+                }
+            }
+            known
+        });
+        Self { known: known.collect(), strips, slots }
+    }
+}
+
+impl Collapsed {
+    /// The precision of the joint effects, given the others, in its upper triangle: Xᵀ W' X + D⁻¹.
+    pub(super) fn precision(&self) -> Matrix {
+        let mut precision = Matrix::zeros(self.tables.joint, self.tables.joint);
+        let mut all = 0.0;
+        for (strip, &weight) in self.weights.strips.iter().enumerate() {
+            all += weight;
+            let entries = self.joint_of(strip);
+            for (index, &entry) in entries.iter().enumerate() {
+                precision.row_mut(0)[entry as usize] += weight;
+                let row = precision.row_mut(entry as usize);
+                // Offsets ascend, so that these are not left of the diagonal.
+                entries[index..].iter().for_each(|&other| row[other as usize] += weight);
+            }
+        }
+        precision.row_mut(0)[0] = all;
+        if let Some(last) = self.joint_last {
+            let width = self.strips.width;
+            let slots = &self.weights.slots;
+            let mut block = vec![0.0; width];
+            self.strips.gather(slots, &mut block, &self.strips.common);
+            precision.row_mut(0)[last..last + width].copy_from_slice(&block);
+            block
+                .iter()
+                .enumerate()
+                .for_each(|(level, weight)| precision.row_mut(last + level)[last + level] = *weight);
+            // Each other factor with the last dimension.
+            for position in 0..self.joint_each {
+                let entries = self.joint_entries.iter().skip(position).step_by(self.joint_each);
+                let (Some(&first), Some(&most)) = (entries.clone().min(), entries.clone().max()) else {
+                    continue;
+                };
+                let mut block = vec![0.0; (most + 1 - first) as usize * width];
+                let from: Vec<u32> = entries.map(|entry| (entry - first) * width as u32).collect();
+                self.strips.gather(slots, &mut block, &from);
+                for (level, weights) in block.chunks_exact(width).enumerate() {
+                    let own = first as usize + level;
+                    if own < last {
+                        precision.row_mut(own)[last..last + width].copy_from_slice(weights);
+                    } else {
+                        for (level, &weight) in weights.iter().enumerate() {
+                            precision.row_mut(last + level)[own] = weight;
+                        }
+                    }
+                }
+            }
+        }
+        for (index, variance) in self.joint_variances().into_iter().enumerate() {
+            precision.row_mut(index)[index] += 1.0 / variance;
+        }
+        precision
+    }
+
+    /// Moves all effects once, block by block: those that are joint by what is made of their slope, each entry of the other
+    /// tables, given by table and number, by what is made of the way to its most probable value.
+    pub(super) fn round(
+        &self,
+        effects: &mut Effects,
+        errors: &mut Errors,
+        joint: impl FnOnce(&mut [f64]),
+        mut single: impl FnMut(usize, usize, f64) -> f64,
+    ) {
+        let (strips, weights) = (&self.strips, &self.weights);
+        let nothing = vec![0.0; strips.width];
+        let mut unread = vec![0.0; strips.width];
+
+        let mut step = self.joint_slope(effects, errors);
+        joint(&mut step);
+        add_scaled(&mut effects.joint, 1.0, &step);
+        let tail = self.joint_last.map_or(&nothing[..], |last| &step[last..]);
+        let mut heads: Vec<f64> =
+            (0..strips.strips.len()).map(|strip| self.joint_sum(&step, strip)).collect();
+        self.tell(errors, &mut heads, (tail, &strips.common), (&mut unread, &strips.common));
+
+        // Tables that have one entry for each strip need the sums of strips only; slots are told at the end.
+        for (index, (layout, table)) in self.layouts.iter().zip(&self.tables.others).enumerate() {
+            if let Layout::Same(entries) = layout {
+                let mut sums = vec![0.0; table.size];
+                entries.iter().zip(&errors.strips).for_each(|(&entry, error)| sums[entry as usize] += error);
+                self.move_table(index, &mut effects.others[index], &mut sums, &mut single);
+                let moved = heads.iter_mut().zip(&mut errors.strips).zip(&weights.strips);
+                for (((head, error), weight), &entry) in moved.zip(entries) {
+                    *head += sums[entry as usize];
+                    *error -= weight * sums[entry as usize];
+                }
+            }
+        }
+        // What is still to be told to the slots beside the numbers for strips: a table along them.
+        let mut untold = (nothing.clone(), &strips.common);
+        for (index, (layout, table)) in self.layouts.iter().zip(&self.tables.others).enumerate() {
+            let mut sums = vec![0.0; table.size];
+            match layout {
+                Layout::Same(_) => {}
+                Layout::Along(from) => {
+                    self.tell(errors, &mut heads, (&untold.0, untold.1), (&mut sums, from));
+                    self.move_table(index, &mut effects.others[index], &mut sums, &mut single);
+                    untold = (sums, from);
+                }
+                Layout::Each(entries) => {
+                    self.tell(errors, &mut heads, (&untold.0, untold.1), (&mut unread, &strips.common));
+                    untold = (nothing.clone(), &strips.common);
+                    entries
+                        .iter()
+                        .zip(&errors.slots)
+                        .for_each(|(&entry, error)| sums[entry as usize] += error);
+                    self.move_table(index, &mut effects.others[index], &mut sums, &mut single);
+                    let moved = errors.slots.iter_mut().zip(&weights.slots).zip(entries);
+                    moved.for_each(|((error, weight), &entry)| *error -= weight * sums[entry as usize]);
+                }
+            }
+        }
+        let mut last = vec![0.0; strips.width];
+        self.tell(errors, &mut heads, (&untold.0, untold.1), (&mut last, &strips.common));
+        errors.last = last;
+    }
+
+    /// Tells slots what has moved since they were told, and adds what is left of their errors to a table.
+    fn tell(
+        &self,
+        Errors { slots, strips, .. }: &mut Errors,
+        heads: &mut [f64],
+        along: (&[f64], &[u32]),
+        into: (&mut [f64], &[u32]),
+    ) {
+        self.strips.shift((slots, strips), &self.weights.slots, heads, along, into);
+        heads.fill(0.0);
+    }
+
+    /// Moves the entries of a table, of which the sums of errors are given, and puts how far in their place.
+    fn move_table(
+        &self,
+        index: usize,
+        effects: &mut [f64],
+        sums: &mut [f64],
+        single: &mut impl FnMut(usize, usize, f64) -> f64,
+    ) {
+        let precision = 1.0 / self.tables.others[index].kind.variance(&self.scales);
+        let known = &self.weights.known[index];
+        for (entry, ((sum, effect), known)) in sums.iter_mut().zip(effects).zip(known).enumerate() {
+            *sum = single(index, entry, (*sum - *effect * precision) / known);
+            *effect += *sum;
+        }
+    }
+
+    /// The slope at the joint effects.
+    fn joint_slope(&self, effects: &Effects, errors: &Errors) -> Vec<f64> {
+        let mut slope: Vec<f64> =
+            effects.joint.iter().zip(self.joint_variances()).map(|(u, s)| -u / s).collect();
+        for (strip, error) in errors.strips.iter().enumerate() {
+            slope[0] += error;
+            self.joint_of(strip).iter().for_each(|&entry| slope[entry as usize] += error);
+        }
+        if let Some(last) = self.joint_last {
+            add_scaled(&mut slope[last..], 1.0, &errors.last);
+        }
+        slope
+    }
+
+    /// What these joint effects add to all cells of a strip.
+    pub(super) fn joint_sum(&self, joint: &[f64], strip: usize) -> f64 {
+        joint[0] + self.joint_of(strip).iter().map(|&entry| joint[entry as usize]).sum::<f64>()
+    }
+
+    /// Entries of a strip in the joint vector, beside the first and that of the last dimension.
+    fn joint_of(&self, strip: usize) -> &[u32] {
+        &self.joint_entries[strip * self.joint_each..][..self.joint_each]
+    }
+}
