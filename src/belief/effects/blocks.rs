@@ -224,3 +224,58 @@ impl Collapsed {
         &self.joint_entries[strip * self.joint_each..][..self.joint_each]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand::rngs::Xoshiro256PlusPlus;
+    use rand::{RngExt, SeedableRng};
+
+    use super::super::{Cells, Factors, ScalePrior};
+    use super::*;
+    use crate::arm::ArmSpace;
+    use crate::belief::Tried;
+    use crate::segment::Segments;
+
+    /// Whatever way effects have gone, block by block, errors are those of where they are: of slots, of strips and by the last
+    /// dimension, where strips are whole and where they are not, with a factor that is not joint, in one segment and in several.
+    #[test]
+    fn errors_follow_effects() {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        for (first, segments, share) in [(4, 1, 0.2), (4, 1, 0.9), (4, 3, 0.5), (320, 2, 0.3)] {
+            let space = ArmSpace::builder()
+                .dimension("a", names(first))
+                .dimension("b", names(3))
+                .dimension("c", names(8));
+            let space = space.forbid([("a", "1"), ("c", "2")]).build().unwrap();
+            let segments = Segments::builder().attribute("s", names(segments)).build().unwrap();
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+            let mut cells = Cells::new(Factors::of(&space, &segments));
+            for segment in segments.iter() {
+                let tried = space.iter().filter(|_| rng.random_bool(share)).map(|arm| arm.id());
+                let told =
+                    tried.map(|arm| Tried { arm, trials: 30.0, earned: f64::from(arm.index() as u32 % 3) });
+                cells.add(&space, segment.id(), &told.collect::<Vec<_>>());
+            }
+            let mode = Collapsed::new(cells, &ScalePrior::default());
+            let (mut effects, mut errors) = (mode.effects.clone(), mode.errors.clone());
+            let mut steps = Xoshiro256PlusPlus::seed_from_u64(7);
+            for _ in 0..5 {
+                let joint = |step: &mut [f64]| step.fill_with(|| rng.random_range(-1.0..1.0));
+                mode.round(&mut effects, &mut errors, joint, |_, _, _| steps.random_range(-1.0..1.0));
+            }
+            let moved = mode.shared(&effects).into_iter().zip(mode.shared(&mode.effects));
+            let slots = moved.zip(&mode.weights.slots).zip(&mode.errors.slots);
+            let slots = slots.map(|(((to, from), weight), error)| error - weight * (to - from)).collect();
+            let expected = Errors::of(&mode, slots);
+            for (found, expected) in [
+                (&errors.slots, &expected.slots),
+                (&errors.strips, &expected.strips),
+                (&errors.last, &expected.last),
+            ] {
+                assert_eq!(found.len(), expected.len());
+                let mut pairs = found.iter().zip(expected);
+                assert!(pairs.all(|(found, expected)| (found - expected).abs() < 1e-9), "{first}: {found:?}");
+            }
+        }
+    }
+}

@@ -143,7 +143,8 @@ impl Sums<'_> {
                     head += table[row.levels[other] * own.len() + level];
                 }
                 heads[f + 1] = head;
-                if f + 1 < last {
+                // Where the last dimension has no pairs it adds the same everywhere.
+                if f + 1 < last && !self.pairs[last].is_empty() {
                     let (before, after) = tails.split_at_mut(f + 1);
                     after[0].copy_from_slice(&before[f]);
                     highest[f + 1] = match tables[f] {
@@ -166,13 +167,19 @@ impl Sums<'_> {
         let last = self.own.len() - 1;
         let width = self.own[last].len();
         let Row { levels, from, to, .. } = &self.rows.rows[row];
-        let mut tail = self.own[last].clone();
-        for &(other, table) in &self.pairs[last] {
-            super::dense::add_scaled(&mut tail, 1.0, &table[levels[other] * width..]);
-        }
-        let levels = &self.rows.last[*from..*to];
         into.clear();
-        into.extend(levels.iter().map(|&level| self.heads[row] + tail[level as usize]));
+        into.extend_from_slice(&self.own[last]);
+        for &(other, table) in &self.pairs[last] {
+            super::dense::add_scaled(into, 1.0, &table[levels[other] * width..]);
+        }
+        into.iter_mut().for_each(|sum| *sum += self.heads[row]);
+        if to - from < width {
+            // Levels ascend, so that none is written to before it is read.
+            for (index, &level) in self.rows.last[*from..*to].iter().enumerate() {
+                into[index] = into[level as usize];
+            }
+            into.truncate(to - from);
+        }
     }
 }
 
