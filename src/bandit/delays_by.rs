@@ -6,7 +6,7 @@ use crate::segment::{Segment, SegmentId, Segments};
 /// By what the delays of rewards are told apart.
 ///
 /// Where some answer in a day and others in a week, tell them apart: one law for both takes the slow for bad (in the figures
-/// at [`Pending`], by a third on day 20).
+/// at [`Pending`](crate::belief::Pending), by a third on day 20).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DelaysBy {
