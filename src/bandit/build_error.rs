@@ -67,8 +67,8 @@ pub enum BuildError {
         /// The policy.
         policy: String,
     },
-    /// Requests are to have features, together with outcomes in stages, an exchange with other processes or a policy that learns
-    /// from importance-weighted sums: sums of features are kept for bandits without these only.
+    /// Requests are to have features, together with outcomes in stages or a policy that learns from importance-weighted sums: sums
+    /// of features are kept for bandits without these only.
     Features {
         /// What stands against it.
         with: &'static str,

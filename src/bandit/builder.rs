@@ -146,8 +146,9 @@ impl BanditBuilder {
     /// What is told of a customer beside the segment, by [`Bandit::select_with`]. Default: nothing.
     ///
     /// Together with a [window](BanditBuilder::window), its [pending decisions](BanditBuilder::pending), any
-    /// [default reward](BanditBuilder::default_reward) and [forgetting](BanditBuilder::forgetting); not, so far, with
-    /// [stages](BanditBuilder::stages) or an [exchange](BanditBuilder::replicated).
+    /// [default reward](BanditBuilder::default_reward) and [forgetting](BanditBuilder::forgetting), and with an
+    /// [exchange](BanditBuilder::replicated), whose deltas then carry the sums; not, so far, with
+    /// [stages](BanditBuilder::stages).
     ///
     /// Each arm that was selected takes up 8 (d + 1)(d + 2)/2 + 8 (d + 1) + 24 bytes in its segment, with d features, and
     /// about as much for the fit. With a window it does so for each bucket of time in which it was selected, until

@@ -88,7 +88,6 @@ impl BanditBuilder {
         if self.features.is_some() {
             let against = [
                 (has_stages, "outcomes in stages"),
-                (self.replicated, "an exchange with other processes"),
                 (importance.is_some(), "a policy that needs importance-weighted sums"),
             ];
             if let Some((_, with)) = against.into_iter().find(|(is_set, _)| *is_set) {

@@ -7,7 +7,7 @@ use crate::decision::Issuer;
 use crate::features::Features;
 use crate::segment::SegmentId;
 use crate::snapshot::{ContextRecord, FeaturedCells, FeaturedPlace, Place, RestoreError, Snapshot};
-use crate::statistics::{CohortId, Entry, Products, State, triangle};
+use crate::statistics::{CohortId, Entry, Featured, Products, State, triangle};
 
 use super::Bandit;
 use super::ancestor::Ancestor;
@@ -16,7 +16,7 @@ use super::restoring::Estate;
 use super::rewarding::SpaceError;
 
 /// Sums by today's names.
-pub(super) type Told = Vec<(SegmentId, ArmId, Products)>;
+type Told = Vec<(SegmentId, ArmId, Products)>;
 
 impl Contextual {
     /// What a snapshot tells where there is no window.
@@ -63,21 +63,19 @@ impl Contextual {
 }
 
 impl Bandit {
-    /// The sums of a snapshot in today's names, those of its latest generation being known; where there is a window, added to what
-    /// else it has left. What has no name today is left out, as is all where there are no features today.
-    pub(super) fn read_context(
-        &self,
-        snapshot: &Snapshot,
-        estate: &mut Estate,
-    ) -> Result<Told, RestoreError> {
+    /// Adds the sums of a snapshot, in today's names, to what else it has left, the names of its latest generation being known. What
+    /// has no name today is left out, as is all where there are no features today.
+    pub(super) fn read_context(&self, snapshot: &Snapshot, estate: &mut Estate) -> Result<(), RestoreError> {
         let (Some(contextual), Some(record)) = (self.contextual.as_deref(), &snapshot.context) else {
-            return Ok(Told::new());
+            return Ok(());
         };
         let places = contextual.places(&record.features)?;
         if self.waiting.is_some() && !record.cells.is_empty() {
             return Err(RestoreError::Place { place: format!("{:?}", Place::Endless) });
         }
-        let endless = told(contextual, &places, &record.cells, &estate.ancestors[0], false)?;
+        for (segment, arm, sums) in told(contextual, &places, &record.cells, &estate.ancestors[0], false)? {
+            estate.endless.featured.add(segment, arm, &sums);
+        }
         let mut seen = BTreeSet::new();
         for FeaturedPlace { place, cells } in &record.places {
             let impossible = || RestoreError::Place { place: format!("{place:?}") };
@@ -89,13 +87,13 @@ impl Bandit {
                 return Err(impossible());
             }
         }
-        Ok(endless)
+        Ok(())
     }
 
     /// Adds sums to our own; the caller has made sure that they fit.
-    pub(super) fn take_context_over(&mut self, told: Told) {
+    pub(super) fn take_features_over(&mut self, featured: &Featured) {
         let Some(contextual) = self.contextual.as_deref_mut() else { return };
-        told.iter().for_each(|(segment, arm, sums)| contextual.cells.add(*segment, *arm, sums));
+        featured.each().for_each(|(segment, arm, sums)| contextual.cells.add(segment, arm, sums));
         contextual.forget_fits();
     }
 }

@@ -242,9 +242,9 @@ impl Bandit {
         point: &[f64],
     ) -> Result<Plan, SelectError> {
         let arms = eligible.to_vec();
-        let statistics = match &self.waiting {
-            None => self.cells.read_each(segment, &arms),
-            Some(_) => self.known(segment, &arms).statistics,
+        let statistics = match (&self.waiting, &self.exchange) {
+            (None, None) => self.cells.read_each(segment, &arms),
+            _ => self.known(segment, &arms).statistics,
         };
         let linear = fit.beliefs(point, &arms);
         let posteriors: Vec<Beta> = linear.iter().map(LinearBelief::beta).collect();

@@ -8,10 +8,11 @@ use crate::belief::linear::{Fit, Gathered, Told};
 use crate::plan::SegmentPlans;
 use crate::policy::Observes;
 use crate::segment::SegmentId;
-use crate::statistics::State;
+use crate::statistics::{Products, State};
 use crate::sync::{Arc, AtomicBool, AtomicU64, Ordering, Published, SetOnce};
 
 use super::contextual::Contextual;
+use super::knowing::open;
 use super::waiting::Waiting;
 use super::{Bandit, Refresh};
 
@@ -206,8 +207,14 @@ impl Bandit {
     /// What is known of the arms that were selected in a segment for requests with features, ascending.
     fn told_of_features(&self, contextual: &Contextual, segment: SegmentId) -> Vec<(ArmId, Told)> {
         let Some(waiting) = &self.waiting else {
-            let sums = contextual.cells.of(segment).into_iter();
-            return sums.map(|(arm, sums)| (arm, Told::new(&sums, contextual.selections))).collect();
+            let mut sums: BTreeMap<ArmId, Products> = contextual.cells.of(segment).into_iter().collect();
+            for (_, estate) in self.peers().estates() {
+                for (arm, theirs) in estate.endless.featured.of(segment) {
+                    sums.entry(arm).and_modify(|mine| mine.merge(theirs)).or_insert_with(|| theirs.clone());
+                }
+            }
+            let told = |(arm, sums)| (arm, Told::new(&sums, contextual.selections));
+            return sums.into_iter().map(told).collect();
         };
         let gathered = waiting.ledger.with(|state| self.gathered(contextual, waiting, state, segment));
         let told = |(arm, gathered): (ArmId, Gathered)| {
@@ -217,8 +224,8 @@ impl Bandit {
         gathered.into_iter().map(told).collect()
     }
 
-    /// The weighted sums, layer by layer and cohort by cohort in the order of their time: the same sums and the same time give
-    /// the same, bit for bit.
+    /// The weighted sums, layer by layer and cohort by cohort in the order of their time and owners: the same sums and the same
+    /// time give the same, bit for bit.
     fn gathered(
         &self,
         contextual: &Contextual,
@@ -229,25 +236,26 @@ impl Bandit {
         let (dimensions, now) = (contextual.cells.dimensions(), self.now_in_buckets(waiting, state));
         let mut gathered: BTreeMap<ArmId, Gathered> = BTreeMap::new();
         let blank = || Gathered::new(dimensions);
-        for layer in state.history.layers() {
+        let peers = self.peers();
+        for layer in self.closed(state, &peers) {
             let weight = waiting.weight(now, layer.buckets);
             for (arm, sums) in layer.featured.of(segment) {
                 gathered.entry(arm).or_insert_with(blank).add(sums, weight, 1.0);
             }
         }
         let laws = waiting.laws();
-        for entry in &state.open {
+        for (entry, told, until) in open(state, &peers, now) {
             let Some(products) = &entry.products else { continue };
             let bucket = entry.id.bucket();
-            let (weight, closed) =
-                (waiting.weight(now, (bucket, bucket)), state.is_closed(entry.id, waiting.window()));
+            let weight = waiting.weight(now, (bucket, bucket));
+            let closed = entry.id.is_closed(told, waiting.window());
             for (arm, sums) in products.of(segment) {
                 let gathered = gathered.entry(arm).or_insert_with(blank);
                 match waiting.pending {
                     Pending::ClosedOnly if !closed => gathered.add_issued(&sums, weight),
                     Pending::Corrected if !closed => {
                         let law = laws.get(waiting.groups.of(segment, arm));
-                        let share = law.map_or(1.0, |law| law.cdf(now - f64::from(bucket)));
+                        let share = law.map_or(1.0, |law| law.cdf(until - f64::from(bucket)));
                         gathered.add(&sums, weight, share);
                     }
                     _ => gathered.add(&sums, weight, 1.0),

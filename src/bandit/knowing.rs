@@ -5,9 +5,10 @@ use crate::belief::{Beta, Evidence, Pending, Tried};
 use crate::policy::Portfolio;
 use crate::reward::Quantity;
 use crate::segment::{SegmentId, Segments};
-use crate::statistics::{ArmStatistics, Entry, State};
+use crate::statistics::{ArmStatistics, Entry, Layer, State};
 
 use super::Bandit;
+use super::exchange::Peers;
 use super::priors::Priors;
 use super::waiting::Waiting;
 
@@ -125,14 +126,7 @@ impl Bandit {
         let now = self.now_in_buckets(waiting, state);
         let weight = |buckets| waiting.weight(now, buckets);
         let peers = self.peers();
-        let own = self.exchange.as_ref().map(|exchange| exchange.sender);
-        let own = state.history.layers().iter().map(|layer| (own, &**layer));
-        let theirs = peers.estates();
-        let theirs =
-            theirs.flat_map(|(sender, estate)| estate.layers.iter().map(move |layer| (Some(sender), layer)));
-        let mut layers: Vec<_> = own.chain(theirs).collect();
-        layers.sort_by_key(|&(sender, layer)| (layer.buckets, sender));
-        for (_, layer) in layers {
+        for layer in self.closed(state, &peers) {
             let weight = weight(layer.buckets);
             let add = |position: usize, statistics| evidence[position].add(statistics, weight, 1.0);
             match measure {
@@ -141,19 +135,7 @@ impl Bandit {
             }
         }
         let laws = waiting.laws();
-        // What others have told is as old as their word: what has come since they know and we do not, so that their
-        // decisions are no older here than then. Who speaks often has said so at the end of his last bucket.
-        let theirs = peers.estates().flat_map(|(_, estate)| {
-            let (told, until) = match estate.now < state.now {
-                true => (estate.now, f64::from(estate.now) + 1.0),
-                false => (state.now, now),
-            };
-            estate.entries.iter().map(move |entry| (&**entry, told, until))
-        });
-        let own = state.open.iter().map(|entry| (&**entry, state.now, now));
-        let mut open: Vec<(&Entry, u32, f64)> = own.chain(theirs).collect();
-        open.sort_by_key(|(entry, ..)| (entry.id, entry.issuer));
-        for (entry, told, until) in open {
+        for (entry, told, until) in open(state, &peers, now) {
             let bucket = entry.id.bucket();
             let weight = weight((bucket, bucket));
             let counted = match measure {
@@ -189,6 +171,18 @@ impl Bandit {
             }
         }
         evidence
+    }
+
+    /// What is closed, of ours and of the others, in the order of time and owners.
+    pub(super) fn closed<'a>(&self, state: &'a State, peers: &'a Peers) -> Vec<&'a Layer> {
+        let own = self.exchange.as_ref().map(|exchange| exchange.sender);
+        let own = state.history.layers().iter().map(|layer| (own, &**layer));
+        let theirs = peers.estates();
+        let theirs =
+            theirs.flat_map(|(sender, estate)| estate.layers.iter().map(move |layer| (Some(sender), layer)));
+        let mut layers: Vec<_> = own.chain(theirs).collect();
+        layers.sort_by_key(|&(sender, layer)| (layer.buckets, sender));
+        layers.into_iter().map(|(_, layer)| layer).collect()
     }
 
     /// The time that it is, in buckets. Time within the bucket counts only while it is the state's own.
@@ -306,6 +300,24 @@ impl Bandit {
         assert!(segment.index() < segments, "no segment {segment}; there are {segments}");
         assert!(arm.index() < arms, "no arm {arm}; there are {arms}");
     }
+}
+
+/// The cohorts that are open, ours and the others', in the order of time and owners: each with the bucket that it was and the time
+/// in buckets when this was known of it.
+pub(super) fn open<'a>(state: &'a State, peers: &'a Peers, now: f64) -> Vec<(&'a Entry, u32, f64)> {
+    // What others have told is as old as their word: what has come since they know and we do not, so that their
+    // decisions are no older here than then. Who speaks often has said so at the end of his last bucket.
+    let theirs = peers.estates().flat_map(|(_, estate)| {
+        let (told, until) = match estate.now < state.now {
+            true => (estate.now, f64::from(estate.now) + 1.0),
+            false => (state.now, now),
+        };
+        estate.entries.iter().map(move |entry| (&**entry, told, until))
+    });
+    let own = state.open.iter().map(|entry| (&**entry, state.now, now));
+    let mut open: Vec<(&Entry, u32, f64)> = own.chain(theirs).collect();
+    open.sort_by_key(|(entry, ..)| (entry.id, entry.issuer));
+    open
 }
 
 impl Waiting {

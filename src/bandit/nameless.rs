@@ -32,7 +32,7 @@ impl Bandit {
         &mut self,
         id: DecisionId,
         told: Timestamp,
-        (of, at): Nameless,
+        ((of, at), features): (Nameless, Quantised),
         came: Came,
     ) -> Result<(), RewardError> {
         match (came, self.reward_rule().is_some()) {
@@ -43,7 +43,6 @@ impl Bandit {
         if let Some(exchange) = self.exchange.as_ref().filter(|_| self.is_foreign(id)) {
             // The process that it belongs to may have the name.
             let (fingerprint, key) = (self.ancestors[of].fingerprint, self.keys.current);
-            let features = Quantised::NONE;
             let decision = Decision { id, segment: at.0, arm: at.1, units: 1, fingerprint, key, features };
             let told_of = match came {
                 Came::Reward(reward) => (reward.value(), None),

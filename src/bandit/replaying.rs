@@ -246,11 +246,12 @@ impl<'a> Replay<'a> {
 
     fn settle(&mut self, (id, at, chosen, features): To, came: Came) {
         self.recovered.outcomes += 1;
+        let features = features.map_or(Quantised::NONE, |features| features.0);
         let counted = match self.locate(chosen) {
             Chose::Unknown => false,
             Chose::Nameless(nameless) => {
                 self.recovered.vanished += 1;
-                self.bandit.settle_nameless(id, at, nameless, came).is_ok()
+                self.bandit.settle_nameless(id, at, (nameless, features), came).is_ok()
             }
             Chose::Known(segment, arm) => {
                 let bandit = &*self.bandit;
@@ -262,7 +263,7 @@ impl<'a> Replay<'a> {
                     units: 1,
                     fingerprint: bandit.fingerprint,
                     key: bandit.keys.current,
-                    features: features.map_or(Quantised::NONE, |features| features.0),
+                    features,
                 };
                 match came {
                     Came::Reward(reward) => bandit.reward_at(&decision, reward, at).is_ok(),

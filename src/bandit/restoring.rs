@@ -33,7 +33,7 @@ pub(super) struct Estate {
     pub(super) ancestors: Vec<Ancestor>,
     /// The lives it tells of.
     pub(super) issuers: BTreeSet<Issuer>,
-    /// Where there is no window: counters and cohorts.
+    /// Where there is no window: counters, sums of features and cohorts.
     pub(super) endless: Layer,
     past: BTreeMap<Issuer, Cohort>,
     /// Where there is one: the bucket that it was, what is closed and what is open.
@@ -59,8 +59,7 @@ impl Bandit {
         if self.importance.is_some() {
             return Err(RestoreError::Weighted { policy: self.policy.name() });
         }
-        let mut estate = self.read_estate(snapshot)?;
-        let context = self.read_context(snapshot, &mut estate)?;
+        let estate = self.read_estate(snapshot)?;
         let exchange = self.resumed(snapshot.exchange.as_deref())?;
         #[cfg(feature = "journal")]
         if self.journaling.is_some() {
@@ -83,7 +82,6 @@ impl Bandit {
         let goals = matching(then, declared.map(|(goal, told)| (told.is_some(), goal.name.clone())));
         let restored = Restored { arms: matching(arms, today), segments: matching(segments, now), goals };
         self.take_over(estate);
-        self.take_context_over(context);
         self.exchange = exchange;
         #[cfg(feature = "journal")]
         self.number_lives_by_files();
@@ -138,6 +136,7 @@ impl Bandit {
                 estate.entries = waiting.entries(lives, &counted, &goals);
             }
         }
+        self.read_context(snapshot, &mut estate)?;
         Ok(estate)
     }
 
@@ -146,6 +145,7 @@ impl Bandit {
         for (segment, one) in estate.endless.each() {
             self.cells.add(segment, one.arm, one.statistics);
         }
+        self.take_features_over(&estate.endless.featured);
         // In one piece, since the map is packed.
         let mut past = estate.past;
         self.past.append(&mut past);

@@ -282,7 +282,6 @@ fn what_features_are_not_learnt_with_is_refused() {
     assert!(window().build().is_ok());
     let rule = RewardRule::builder(0.0, 1.0).payment(500.0, 1.0).build().unwrap();
     assert_eq!(refused(window().stages(rule)), "outcomes in stages");
-    assert_eq!(refused(builder(1).replicated()), "an exchange with other processes");
     let weighted = builder(1).boxed_policy(policy_again("exp3-ix"));
     assert_eq!(refused(weighted), "a policy that needs importance-weighted sums");
 }

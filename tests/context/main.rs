@@ -3,5 +3,6 @@
 mod guarantees;
 mod kept;
 mod models;
+mod replicas;
 mod windows;
 mod world;
