@@ -5,8 +5,8 @@ use crate::belief::effects::{self, Cells, Factors, ScalePrior};
 use crate::belief::{Beta, Tried, best};
 
 use super::parameter::share;
-use super::sharpened_thompson::sharpen;
-use super::{Observes, ParameterError, Policy, Portfolio, Probabilities, View};
+use super::sharpened_thompson::{SharpenedThompson, sharpen};
+use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabilities, View};
 
 /// Selects each arm about as often as it is the best, by a belief that arms share [effects](crate::belief::effects) of their
 /// levels: of templates, channels, tones, send times, their pairs, and of segments where there are several.
@@ -16,7 +16,8 @@ use super::{Observes, ParameterError, Policy, Portfolio, Probabilities, View};
 ///
 /// 1. *Sharpened*: Q = 0.9 P² / ΣP² + 0.1 P, as [`SharpenedThompson`](super::SharpenedThompson) does it.
 /// 2. *Insured*: 5 % of the plan that Thompson sampling would make for arms that have nothing in common but their mean, sharpened
-///    too. It finds an arm that is much better than its levels say, and stops by itself.
+///    too; where there are several segments, by [`PooledSegments`], so that what each arm has shown in others counts. It finds an arm
+///    that is much better than its levels say, and stops by itself.
 /// 3. Drawn from as it is: the propensity is that of the plan, whatever the chance that was in the draws. The seed of the
 ///    draws comes from the counters, so the same counters make the same plan, in whatever order the outcomes arrived.
 ///
@@ -77,8 +78,10 @@ const DRAWS_OF_MANY: u32 = 64;
 /// plan for arms with nothing in common is uniform anyway, so that the exploration share takes its place.
 const INSURED_ARMS: usize = 1_024;
 
-/// The strength of the common mean of arms that have nothing else in common: so many sends.
-const STRENGTH: f64 = 40.0;
+/// The strength of the mean of all sends, as the prior of arms that have nothing else in common: so many sends. That mean is mostly of
+/// the arms that are sent most, so that an arm of which little is known is given a chance; with 40 in place of 10 each
+/// cost more until it was dropped, and an arm much better than its levels say was found no sooner.
+const STRENGTH: f64 = 10.0;
 
 /// The power of sharpening.
 const GAMMA: f64 = 2.0;
@@ -185,7 +188,11 @@ impl Policy for PooledThompson {
         }
         sharpen(&mut pooled, GAMMA);
         if self.insurance > 0.0 {
-            let apart = unrelated(&portfolio.tried(view.segment()), view.arms());
+            let apart = match portfolio.segmentation().len() {
+                0 | 1 => unrelated(&portfolio.tried(view.segment()), view.arms()),
+                // By itself a segment would learn for long what others know already.
+                _ => PooledSegments::new(SharpenedThompson::default()).probabilities(view),
+            };
             return mixed(pooled, apart, self.insurance);
         }
         Probabilities { uniform: 0.0, contenders: pooled }
