@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group, criterion_main};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use tactful::belief::Linear;
@@ -93,7 +93,7 @@ fn lin_ucb(c: &mut Criterion) {
             let bandit = taught(arms, dimensions - 1, |builder| builder.policy(LinUcb::default()));
             let all = bandit.arms().all();
             let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(5));
-            let name = |what: &str| BenchmarkId::new(format!("{what}, d = {dimensions}"), arms);
+            let name = |what: &str| format!("{what}, {arms} arms, d = {dimensions}");
             let mut turn = 0;
             group.bench_function(name("tactful"), |b| {
                 b.iter(|| {
@@ -123,7 +123,7 @@ fn others(c: &mut Criterion) {
         let all = bandit.arms().all();
         let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(5));
         let mut turn = 0;
-        group.bench_function(BenchmarkId::new(format!("{name} thompson"), 16), |b| {
+        group.bench_function(format!("{name} thompson, 16 arms"), |b| {
             b.iter(|| {
                 turn = (turn + 1) % customers.len();
                 selector.select_with(EVERYONE, &all, black_box(&customers[turn])).unwrap()

@@ -21,7 +21,7 @@ const COLD_START: &str = "100,000 operations from a cold start";
 /// An operation; group and name of its bench; group and name of its naive counterpart; what is aimed at for each of [`ARMS`].
 type Row = (&'static str, [&'static str; 2], [&'static str; 2], [&'static str; 3]);
 
-const ROWS: [Row; 29] = [
+const ROWS: [Row; 49] = [
     (
         "draw from a plan: arm and propensity",
         ["draw", "tactful"],
@@ -150,6 +150,126 @@ const ROWS: [Row; 29] = [
         ["simulated decision", "UCB1, a plan at every observation"],
         ["simulated decision", "naive UCB1"],
         ["≤ 100 ms", "", ""],
+    ),
+    (
+        "10⁶ rounds: IPS and SNIPS, from columns",
+        ["evaluation", "ips and snips/columns"],
+        ["evaluation", "ips and snips/naive loop"],
+        ["≤ 10 ms", "", ""],
+    ),
+    (
+        "10⁶ rounds: IPS and SNIPS, from a log",
+        ["evaluation", "ips and snips/log"],
+        ["evaluation", "ips and snips/naive loop"],
+        ["≤ 10 ms", "", ""],
+    ),
+    (
+        "the same, all propensities different",
+        ["evaluation", "ips and snips/log, propensities of their own"],
+        ["evaluation", "ips and snips/naive loop"],
+        ["≤ 10 ms", "", ""],
+    ),
+    (
+        "10⁶ rounds: ten estimators, λ chosen",
+        ["evaluation", "all estimators/lambda chosen"],
+        ["", ""],
+        ["≤ 100 ms", "", ""],
+    ),
+    (
+        "10⁶ rounds: ten estimators, λ given",
+        ["evaluation", "all estimators/lambda given"],
+        ["", ""],
+        ["≤ 100 ms", "", ""],
+    ),
+    (
+        "10⁶ rounds of CSV: IPS and SNIPS",
+        ["evaluation", "ips and snips/csv on disk"],
+        ["evaluation", "ips and snips/csv on disk, naive loop"],
+        ["≤ 667 ms", "", ""],
+    ),
+    (
+        "the same, read twice and not kept",
+        ["evaluation", "ips and snips/csv on disk, read twice and not kept"],
+        ["evaluation", "ips and snips/csv on disk, naive loop"],
+        ["", "", ""],
+    ),
+    (
+        "10⁶ rounds: 1,000 bootstrap resamples, IPS",
+        ["evaluation", "bootstrap of 1,000/ips"],
+        ["", ""],
+        ["≤ 5 s", "", ""],
+    ),
+    (
+        "10⁶ rounds: 1,000 bootstrap resamples, SNIPS",
+        ["evaluation", "bootstrap of 1,000/snips"],
+        ["", ""],
+        ["≤ 5 s", "", ""],
+    ),
+    (
+        "10⁶ rounds: replay of Thompson, learning",
+        ["evaluation", "replay/thompson, learning"],
+        ["", ""],
+        ["≤ 200 ms", "", ""],
+    ),
+    (
+        "pooled plan, 48 arms, 10⁴ sends",
+        ["pooling", "with pairs/48 arms, 10000 sends"],
+        ["pooling", "naive/48 arms, 10000 sends"],
+        ["≤ 0.3 ms", "", ""],
+    ),
+    (
+        "pooled plan, 30,000 arms, 10⁴ sends",
+        ["pooling", "with pairs/30000 arms, 10000 sends"],
+        ["", ""],
+        ["≤ 25 ms", "", ""],
+    ),
+    (
+        "the same without pairs",
+        ["pooling", "without pairs/30000 arms, 10000 sends"],
+        ["pooling", "naive without pairs/30000 arms, 10000 sends"],
+        ["≤ 2 ms", "", ""],
+    ),
+    (
+        "pooled plan, 30,000 arms, 10⁵ sends",
+        ["pooling", "with pairs/30000 arms, 100000 sends"],
+        ["", ""],
+        ["≤ 25 ms", "", ""],
+    ),
+    (
+        "the same without pairs",
+        ["pooling", "without pairs/30000 arms, 100000 sends"],
+        ["pooling", "naive without pairs/30000 arms, 100000 sends"],
+        ["≤ 2 ms", "", ""],
+    ),
+    (
+        "pooled plan, 30,000 arms, 3 · 10⁵ sends",
+        ["pooling", "with pairs/30000 arms, 300000 sends"],
+        ["", ""],
+        ["≤ 25 ms", "", ""],
+    ),
+    (
+        "the same without pairs",
+        ["pooling", "without pairs/30000 arms, 300000 sends"],
+        ["pooling", "naive without pairs/30000 arms, 300000 sends"],
+        ["≤ 2 ms", "", ""],
+    ),
+    (
+        "LinUCB, eight dimensions, 16 arms: `select_with`",
+        ["lin-ucb, one request", "tactful, 16 arms, d = 8"],
+        ["lin-ucb, one request", "naive, 16 arms, d = 8"],
+        ["≤ 400 ns", "", ""],
+    ),
+    (
+        "LinUCB, eight dimensions, 128 arms: `select_with`",
+        ["lin-ucb, one request", "tactful, 128 arms, d = 8"],
+        ["lin-ucb, one request", "naive, 128 arms, d = 8"],
+        ["≤ 3 µs", "", ""],
+    ),
+    (
+        "linear Thompson, eight dimensions, 16 arms: `select_with`",
+        ["one request, d = 8", "linear thompson, 16 arms"],
+        ["", ""],
+        ["", "", ""],
     ),
 ];
 
