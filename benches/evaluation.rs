@@ -82,7 +82,7 @@ fn from_disk<M: criterion::measurement::Measurement>(
 ) {
     use std::fmt::Write as _;
     use std::fs;
-    use tactful::evaluation::csv::Columns;
+    use tactful::evaluation::{Stream, csv::Columns};
 
     let path = std::env::temp_dir().join(format!("tactful-bench-{}.csv", std::process::id()));
     let mut text = "stage,arm,propensity,reward\n".to_owned();
@@ -97,6 +97,12 @@ fn from_disk<M: criterion::measurement::Measurement>(
         bencher.iter(|| {
             let log = columns.open(black_box(&path)).expect("a log");
             plain.evaluate(&Question::new(&log, target))
+        });
+    });
+    group.bench_function("ips and snips/csv on disk, read twice and not kept", |bencher| {
+        bencher.iter(|| {
+            let file = columns.survey(black_box(&path)).expect("a log");
+            file.evaluate(Stream::builder(file.outline().clone(), target).evaluator(plain.clone()))
         });
     });
     group.bench_function("ips and snips/csv on disk, naive loop", |bencher| {

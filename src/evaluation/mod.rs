@@ -8,6 +8,7 @@
 //!   [`inverse_propensity`] is unbiased, [`self_normalised`] steadier; a [`Question`] put to an [`Evaluator`] asks
 //!   these and eight more [estimators](Estimator), with reward models, several kinds of interval, and the
 //!   [warnings] that go with the answers.
+//!   Rounds that nobody keeps answer most of it as they go by: a [`Stream`] of them, and memory that does not grow.
 //! * **A policy that learns** (a [`Bandit`](crate::Bandit)): what it would have sent next depends on what it saw
 //!   before, so rounds cannot just be weighted. [`replay`] offers it the rounds one by one and keeps those which
 //!   it would itself have drawn; it learns from these through the very code that runs in production.

@@ -13,4 +13,5 @@ mod replay;
 mod replay_journals;
 mod report;
 mod segments;
+mod rereading;
 mod simulate;

@@ -25,6 +25,9 @@ use crate::segment::SegmentId;
 
 /// A file of which the first reading has told the names, the bounds and the sets, and none of whose rows is kept.
 ///
+/// This is asked for and not done by itself: to read a file twice takes twice as long, and the log of a file that is kept is
+/// far smaller than the file, 4 to 12 bytes a row. It is for files whose log would not fit, and for small machines.
+///
 /// Each further reading evaluates all rows as they go by, in their order, as a [`Stream`](super::super::Stream) does. Where λ is
 /// to be chosen, or a replay is asked for, it takes two: the first of them finds the largest weight.
 ///
@@ -194,6 +197,9 @@ impl Rereading {
     pub fn evaluate(&self, asked: StreamBuilder<'_>) -> Result<Streamed, CsvError> {
         let wrong = |error| Fault::nowhere(CsvFault::Stream(error));
         let answered = || {
+            if !asked.is_about(&self.outline) {
+                return Err(wrong(StreamError::OtherOutline));
+            }
             let asked = match asked.wants_largest_weight() {
                 true => {
                     let weights = self.pass(asked.clone().weights_alone().build().map_err(wrong)?)?;

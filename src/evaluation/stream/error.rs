@@ -49,6 +49,8 @@ pub enum StreamError {
     Round(LogError),
     /// Nothing can be estimated.
     Estimate(EstimateError),
+    /// The question has the outline of other rounds.
+    OtherOutline,
 }
 
 impl fmt::Display for StreamError {
@@ -57,6 +59,7 @@ impl fmt::Display for StreamError {
             Self::Cannot(cannot) => cannot.fmt(f),
             Self::Round(error) => error.fmt(f),
             Self::Estimate(error) => error.fmt(f),
+            Self::OtherOutline => f.write_str("the question has the outline of other rounds"),
         }
     }
 }
@@ -64,7 +67,7 @@ impl fmt::Display for StreamError {
 impl Error for StreamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Cannot(_) => None,
+            Self::Cannot(_) | Self::OtherOutline => None,
             Self::Round(error) => Some(error),
             Self::Estimate(error) => Some(error),
         }

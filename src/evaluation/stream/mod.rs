@@ -152,6 +152,15 @@ impl<'a> StreamBuilder<'a> {
         self
     }
 
+    /// Whether the rounds are about the same arms, segments and rewards.
+    #[cfg(feature = "csv")]
+    pub(super) fn is_about(&self, outline: &Outline) -> bool {
+        let names = |of: &Outline| (of.arms().fingerprint(), of.segments().fingerprint());
+        names(&self.outline) == names(outline)
+            && self.outline.reward_kind() == outline.reward_kind()
+            && self.outline.sets() == outline.sets()
+    }
+
     /// Whether the largest weight is asked for and not given.
     #[cfg(feature = "csv")]
     pub(super) fn wants_largest_weight(&self) -> bool {
@@ -258,7 +267,7 @@ impl<'a> Stream<'a> {
         chunk.sets.push(round.set);
         chunk.propensities.push(round.propensity);
         chunk.rewards.push(round.reward);
-        if chunk.arms.len() == CHUNK { self.look().map_err(StreamError::Estimate) } else { Ok(()) }
+        if chunk.arms.len() >= CHUNK { self.look().map_err(StreamError::Estimate) } else { Ok(()) }
     }
 
     /// Looks at the rounds taken, and forgets them.
