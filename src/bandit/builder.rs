@@ -153,7 +153,7 @@ impl BanditBuilder {
     /// Each arm that was selected takes up 8 (d + 1)(d + 2)/2 + 8 (d + 1) + 24 bytes in its segment, with d features, and
     /// about as much for the fit. With a window it does so for each bucket of time in which it was selected, until
     /// buckets fall together with age: of d days some 32 + 16 log₂(d/32) are told apart, and the open ones. In a snapshot
-    /// it is about as many characters.
+    /// it is half as many characters again.
     #[must_use]
     pub fn features(mut self, features: Features) -> Self {
         self.features = Some(features);
