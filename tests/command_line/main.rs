@@ -12,6 +12,6 @@ mod parquet_files;
 mod replay;
 mod replay_journals;
 mod report;
-mod segments;
 mod rereading;
+mod segments;
 mod simulate;

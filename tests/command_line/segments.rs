@@ -23,7 +23,7 @@ fn mails() -> String {
 #[test]
 fn the_attribute_that_matters_is_found_and_priced() {
     let folder = Folder::new("segments");
-    let file = folder.file("mails.csv", &mails());
+    let file = folder.file("mails.csv", mails());
     let flags =
         ["segments", &file, "--arm", "message", "--segment", "age,region", "--reward", "paid", "--uniform"];
     let document: Value =
