@@ -4,7 +4,7 @@ use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 use tactful::belief::Tried;
 use tactful::belief::effects::{Cells, Factors, LevelEffects, ScalePrior};
-use tactful::policy::{Policy, PooledThompson, Thompson, named};
+use tactful::policy::{Policy, PooledSegments, PooledThompson, SharpenedThompson, Thompson, named};
 use tactful::simulation::{BernoulliArms, Experiment};
 use tactful::{ArmSpace, Bandit, Cadence, Decision, Refresh, Reward, SegmentId, Segments};
 
@@ -75,6 +75,27 @@ fn reproducible_and_order_free_pooled_plans() {
             assert_ne!(shares[0], shares[2], "another seed, other draws");
             let apart: f64 = shares[0].iter().zip(&shares[2]).map(|(a, b)| (a - b).abs()).sum::<f64>() / 2.0;
             assert!(apart < 0.35, "but about the same plan, from 256 draws: {apart}");
+        }
+    }
+}
+
+/// Insured alone, the plan of a segment is the one it would have by what it borrows from others.
+#[test]
+fn segments_insure_by_what_others_know() {
+    let insured = bandit(PooledThompson::default().insurance(1.0).unwrap());
+    let pooled = bandit(PooledSegments::new(SharpenedThompson::default()));
+    for bandit in [&insured, &pooled] {
+        for (decision, reward) in &decided(bandit, 1_500) {
+            bandit.reward(decision, *reward).unwrap();
+        }
+        bandit.refresh();
+    }
+    let all = insured.arms().all();
+    for segment in [0, 1].map(SegmentId::new) {
+        let [own, other] = [&insured, &pooled].map(|bandit| bandit.plan(segment, &all).unwrap());
+        for arm in all.iter() {
+            let (own, other) = (own.propensity(arm), other.propensity(arm));
+            assert!((own - other).abs() < 1e-12, "{own} against {other}");
         }
     }
 }
