@@ -149,6 +149,39 @@ fn what_cannot_be_streamed_is_told_in_a_line_that_names_what_can() {
     assert!(refused(&file, &format!("{MAILS} --stream --target {snapshot}")).contains("leave --stream out"));
     let journal = folder.file("journal.jsonl", "{\"type\":\"header\"}\n");
     assert!(refused(&journal, "--stream").contains("outcomes of a journal are kept"));
+    assert!(
+        refused(&file, "--arm mail --reward paid --stream").contains("without propensities only a model")
+    );
+    // Its first bytes would be gone.
+    #[cfg(unix)]
+    assert!(refused("/dev/null", &format!("{MAILS} --stream")).contains("only a file can be read again"));
+}
+
+/// Whatever the model says of a round, its reward corrects in full: nothing spreads, and rounding leaves less than nothing.
+#[test]
+fn chances_that_cancel_leave_a_value() {
+    let folder = Folder::new("stream-cancel");
+    let rows = (0..300).map(|row| format!("a,5,{:.3}\n", f64::from(row * 7 % 11) / 10.0 + 0.013));
+    let file = folder.file("same.csv", "mail,paid,q_a\n".to_owned() + &rows.collect::<String>());
+    let flags = "--arm mail --reward paid --uniform --reward-model-columns q_ --estimators sndr";
+    for flags in [flags.to_owned(), format!("{flags} --stream")] {
+        let sndr = &json(&file, &flags)["estimators"]["sndr"];
+        assert!((sndr["value"].as_f64().unwrap() - 5.0).abs() < 1e-9, "{flags}: {sndr}");
+        assert!(sndr["se"].as_f64().unwrap() < 1e-9, "{flags}: {sndr}");
+    }
+}
+
+/// A weight whose square is beyond all numbers leaves no value; it is not a certain one.
+#[test]
+fn squares_beyond_all_numbers_are_no_certainty() {
+    let folder = Folder::new("stream-beyond");
+    let rows = (0..50).map(|row| format!("{},{},{}\n", ["a", "b"][row % 2], row % 3 % 2, 0.5));
+    let rows = "mail,paid,p\n".to_owned() + &rows.collect::<String>() + "a,1,1e-200\na,1,1e-200\n";
+    let file = folder.file("beyond.csv", rows);
+    let flags = "--arm mail --reward paid --propensity p --target arm:a --estimators ips";
+    for flags in [flags.to_owned(), format!("{flags} --stream")] {
+        assert!(json(&file, &flags)["estimators"]["ips"]["value"].is_null(), "{flags}");
+    }
 }
 
 /// Amounts: their bounds are those seen, and this is said wherever an interval rests on them.

@@ -25,7 +25,7 @@ const PLAIN: f64 = 1.0 / 8.0;
 const TEMPER: f64 = 0.8;
 
 /// Trials of each arm after which draws are tempered by no more than half.
-const PATIENCE: f64 = 10.0;
+const PATIENCE: f64 = 1.0;
 
 /// An arm that has something of its own: its logit is sum + own (middle − sum) ± deviation, for the sum of its shared effects.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,7 @@ const FALL: f64 = 2.0;
 /// one best, and Thompson sampling tries all before it uses what it knows. So where draws are `tempered`, deviations from the
 /// mode are multiplied by α = min(1, 0.8 / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws
 /// that are not: a contest that is decided is left alone. What that saves early is lost by holding to the second best late; so α is
-/// at least n / (n + 10 K), for n trials of K arms.
+/// at least n / (n + K), for n trials of K arms.
 pub(super) fn best(
     mode: &Collapsed,
     rows: &Rows,

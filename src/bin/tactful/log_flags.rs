@@ -1,4 +1,4 @@
-//! The log of a command and what its columns are: the flags that `replay` and `evaluate` share.
+//! The log of a command and what its columns are: the flags that `replay`, `evaluate` and `segments` share.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
 //! `tactful evaluate --stream`: the file is read again instead of being kept.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 
 use tactful::evaluation::csv::Rereading;
@@ -40,8 +40,17 @@ pub(crate) fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
     if let Some(why) = refusal(evaluate) {
         return Err(refused(&why));
     }
+    // A pipe would give its first bytes to whoever looks what it is, and no second time.
+    if fs::metadata(evaluate.file()).is_ok_and(|file| !file.is_file() && !file.is_dir()) {
+        return Err(refused("only a file can be read again; name one, or leave it out"));
+    }
     if source::is_journal(evaluate)? {
         return Err(refused("outcomes of a journal are kept until their decisions are found; leave it out"));
+    }
+    if !evaluate.log.has_propensities() && evaluate.reward_model_columns.is_none() {
+        return Err(refused(
+            "without propensities only a model is asked; give one by --reward-model-columns",
+        ));
     }
     let file = survey(evaluate)?;
     let mut outline = file.outline().clone();
@@ -71,7 +80,9 @@ pub(crate) fn asked(evaluate: &Evaluate) -> Result<Evaluated, Failure> {
     if let Some(groups) = groups.as_ref().filter(|_| marginal) {
         builder = builder.dimensions(groups);
     }
-    if let Some(anytime) = evaluate::settings(evaluate, &outline) {
+    let estimators = &evaluate.estimators;
+    let bounded = estimators.is_empty() || estimators.iter().any(|&of| Anytime::bounds_value_of(of));
+    if let Some(anytime) = evaluate::settings(evaluate, &outline).filter(|_| bounded) {
         builder = builder.anytime(anytime);
     }
     let streamed = source::quietly(|| file.evaluate(builder)).map_err(Failure::new)?;

@@ -58,13 +58,16 @@ impl Guessed {
         }
     }
 
-    /// Σ φ² over so many rounds; none where squares of the ratio's parts may have left the numbers there are.
+    /// Σ φ² over so many rounds, infinite where squares of what is added leave the numbers there are; none where those of the
+    /// ratio's parts may have. Where all φ are as good as 0, rounding may put it below.
     pub(super) fn squares(&self, rounds: usize, has_ratio: bool) -> Option<f64> {
         /// Far from the least and the largest square.
         const SAFE: std::ops::RangeInclusive<f64> = 1e-200..=1e200;
         let n = rounds as f64;
         let [e, ee] = self.of_mean;
-        let alone = (ee - e * e / n).max(0.0);
+        let alone = ee - e * e / n;
+        // Rounding must not make it negative, nor squares beyond all numbers make it 0.
+        let alone = if alone.is_finite() { alone.max(0.0) } else { f64::INFINITY };
         if !has_ratio {
             return Some(alone);
         }
@@ -73,10 +76,13 @@ impl Guessed {
             return None;
         }
         let (delta, scale) = (d / c, n / c);
-        let ratio = (dd - 2.0 * delta * dc + delta * delta * cc).max(0.0);
+        let ratio = dd - 2.0 * delta * dc + delta * delta * cc;
+        if !ratio.is_finite() {
+            return None;
+        }
         let [ed, ec] = self.of_both;
-        let squares = alone + scale * (2.0 * (ed - delta * ec) + scale * ratio);
-        (squares >= 0.0).then_some(squares)
+        let squares = alone + scale * (2.0 * (ed - delta * ec) + scale * ratio.max(0.0));
+        (squares > f64::NEG_INFINITY).then_some(squares)
     }
 }
 
@@ -137,5 +143,13 @@ mod tests {
             guessed.add(&terms, [0.0, weight, weight]);
             assert_eq!(guessed.squares(1, true), None);
         }
+    }
+
+    #[test]
+    fn squares_beyond_all_numbers_are_no_certainty() {
+        let mut guessed = Guessed::default();
+        let terms = Terms { added: vec![1e200, 0.0], numerator: Vec::new(), denominator: Vec::new() };
+        guessed.add(&terms, [1e200, 0.0, 0.0]);
+        assert_eq!(guessed.squares(2, false), Some(f64::INFINITY));
     }
 }

@@ -37,13 +37,16 @@ impl Totals {
 
     /// Σ φ², as far as one pass tells.
     pub(super) fn spread(&self) -> Option<Spread> {
-        let squares = self.guessed.squares(self.rounds, self.ratio)?;
+        // What rounding has put below 0 a second pass tells better.
+        let squares = self.guessed.squares(self.rounds, self.ratio).filter(|&squares| squares >= 0.0)?;
         Some(Spread::Rounds { rounds: self.rounds, squares })
     }
 
-    /// The same where there is no second pass: squares beyond the numbers there are leave none.
+    /// The same where there is no second pass: what rounding has put below 0 is 0, and squares beyond the numbers there are
+    /// leave none.
     pub(super) fn spread_or_none(&self) -> Spread {
-        self.spread().unwrap_or(Spread::Rounds { rounds: self.rounds, squares: f64::NAN })
+        let squares = self.guessed.squares(self.rounds, self.ratio);
+        Spread::Rounds { rounds: self.rounds, squares: squares.map_or(f64::NAN, |squares| squares.max(0.0)) }
     }
 
     /// mean(a) + Σ b / Σ c.
