@@ -24,8 +24,9 @@ const PLAIN: f64 = 1.0 / 8.0;
 /// How many deviations, about, the best of all arms may lie above the mode in a tempered draw.
 const TEMPER: f64 = 0.8;
 
-/// Trials of each arm after which draws are tempered by no more than half.
-const PATIENCE: f64 = 1.0;
+/// Trials of each arm after which draws are tempered by no more than half, where levels say all there is to say of arms and where they
+/// say nothing: in between, by the share of the variance that is of single arms.
+const PATIENCE: [f64; 2] = [1.0, 10.0];
 
 /// An arm that has something of its own: its logit is sum + own (middle − sum) ± deviation, for the sum of its shared effects.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +68,8 @@ const FALL: f64 = 2.0;
 /// one best, and Thompson sampling tries all before it uses what it knows. So where draws are `tempered`, deviations from the
 /// mode are multiplied by α = min(1, 0.8 / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws
 /// that are not: a contest that is decided is left alone. What that saves early is lost by holding to the second best late; so α is
-/// at least n / (n + K), for n trials of K arms.
+/// at least n / (n + (1 + 9 ρ) K), for n trials of K arms, where ρ is the share of what single arms have of their own in the variance of
+/// logits: the more there is to learn of each arm by itself, the longer it takes to have learnt it.
 pub(super) fn best(
     mode: &Collapsed,
     rows: &Rows,
@@ -92,7 +94,7 @@ pub(super) fn best(
     let mass: f64 = wins_so_far.iter().map(|win| win.1).sum();
     let entropy: f64 =
         wins_so_far.iter().map(|win| win.1 / mass).map(|share| -share * libm::log(share)).sum();
-    let part = part(entropy, mode.cells.trials(), arms.len());
+    let part = part(entropy, mode.cells.trials(), arms.len(), mode.scales.own());
     let each = (1.0 - PLAIN) / (2 * (pairs - pilots)).max(1) as f64;
     for _ in pilots..pairs {
         sweeps.sweep(&mut rng);
@@ -101,9 +103,11 @@ pub(super) fn best(
     gathered(wins)
 }
 
-/// What deviations are multiplied by, at this entropy of a contest of so many arms after so many trials.
-fn part(entropy: f64, trials: f64, arms: usize) -> f64 {
-    let late = trials / (trials + PATIENCE * arms as f64);
+/// What deviations are multiplied by, at this entropy of a contest of so many arms after so many trials, where single arms have
+/// this share of the variance.
+fn part(entropy: f64, trials: f64, arms: usize, own: f64) -> f64 {
+    let [shared, alone] = PATIENCE;
+    let late = trials / (trials + (shared + (alone - shared) * own) * arms as f64);
     if entropy > 0.0 { (TEMPER / (2.0 * entropy).sqrt()).max(late).min(1.0) } else { 1.0 }
 }
 

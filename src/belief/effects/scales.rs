@@ -17,6 +17,16 @@ pub struct Scales {
     pub residual: f64,
 }
 
+impl Scales {
+    /// The share of what single arms and cells have of their own in the variance between logits, in [0, 1].
+    pub(super) fn own(&self) -> f64 {
+        let own = self.arm + self.residual;
+        let pairs = self.main.len() * self.main.len().saturating_sub(1) / 2;
+        let shared: f64 = self.main.iter().sum::<f64>() + pairs as f64 * self.pair;
+        if own > 0.0 { own / (own + shared) } else { 0.0 }
+    }
+}
+
 /// What is expected of the [`Scales`] before any result: standard deviations, each worth so many levels.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ScalePrior {
