@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 use super::Bandit;
 
 /// No place in no journal.
+#[derive(Debug)]
 pub(super) struct Place<'a>(PhantomData<&'a ()>);
 
 /// What cannot happen.
