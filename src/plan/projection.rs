@@ -111,7 +111,9 @@ fn overlapping(asked: &[f64], members: &Bounded, kinds: &[Groups]) -> Result<Vec
     let mut shares = asked.to_vec();
     let mut astray = f64::INFINITY;
     for _ in 0..TURNS {
-        let before = shares.clone();
+        // From kind to kind, not from turn to turn: while members stand at their bounds, each turn may end with the same shares and
+        // factors still be on their way.
+        let mut moved = 0.0_f64;
         for (kind, groups) in kinds.iter().enumerate() {
             let others = |member: usize| {
                 let held = kinds.iter().zip(&factors).enumerate().filter(|&(other, _)| other != kind);
@@ -128,10 +130,11 @@ fn overlapping(asked: &[f64], members: &Bounded, kinds: &[Groups]) -> Result<Vec
             let fitted = nested(&given, members, Some(groups))?;
             let greatest = fitted.factors.iter().copied().fold(0.0, f64::max);
             factors[kind] = fitted.factors.iter().map(|factor| factor / greatest).collect();
+            let steps = fitted.shares.iter().zip(&shares).map(|(now, then)| (now - then).abs());
+            moved = steps.fold(moved, f64::max);
             shares = fitted.shares;
         }
         astray = kinds.iter().map(|groups| beyond(&shares, groups)).fold(0.0, f64::max);
-        let moved = shares.iter().zip(&before).map(|(now, then)| (now - then).abs()).fold(0.0, f64::max);
         if astray <= CLOSE && moved <= CLOSE {
             return Ok(shares);
         }
@@ -242,6 +245,19 @@ mod tests {
         let [a, b, c, d] = found[..] else { unreachable!("four members") };
         assert!((a + b - 0.3).abs() < 1e-12 && (a + c - 0.6).abs() < 1e-12);
         assert!((a * d / (b * c) - 4.0).abs() < 1e-9);
+    }
+
+    /// The second is at its column's cap; the first, which asked for a million times as much as the third, has all that its row then
+    /// may. Turn after turn begins with the first at its floor.
+    #[test]
+    fn members_at_their_floors_do_not_end_the_turns() {
+        let capped = |first: f64, second: f64| Bounded { floors: vec![0.0; 2], caps: vec![first, second] };
+        let rows = Groups { dimension: 0, of: vec![0, 0, 1], sums: capped(0.75, 1.0) };
+        let columns = Groups { dimension: 1, of: vec![0, 1, 0], sums: capped(1.0, 0.5) };
+        let found = project(&[1e-4, 0.8, 1e-10], &alike(3, 0.05, 0.95), &[rows, columns]).expect("room");
+        for (found, expected) in found.iter().zip([0.25, 0.5, 0.25]) {
+            assert!((found - expected).abs() < 1e-9, "{found} for {expected}");
+        }
     }
 
     #[test]

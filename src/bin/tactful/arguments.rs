@@ -75,7 +75,8 @@ pub(crate) struct Evaluate {
     #[command(flatten)]
     pub(crate) log: LogFlags,
     /// Read the file again instead of keeping it, so that memory does not grow with it: twice, and three times where lambda is
-    /// chosen or for replay. Refuses, in a line, what takes rows that are kept.
+    /// chosen or for replay. Refuses, in a line, what takes rows that are kept, and by itself leaves such estimators out: dm, dr,
+    /// sndr, switch_dr and dros need --reward-model-columns, mips a uniform log.
     #[arg(long)]
     pub(crate) stream: bool,
     /// Arms were not sent at random; propensities, if there are any, are an estimate.

@@ -26,8 +26,10 @@ use outside::Outside;
 /// A question put to rounds that nobody keeps.
 ///
 /// Says the same as a [`Question`](super::Question) put to a [`Log`](super::Log) of these rounds, and all that warns of it,
-/// from one pass and in memory that follows the arms, the segments and the different sets of eligible arms. What takes
-/// more than that is refused before the first round:
+/// from one pass and in memory that follows the arms, the segments and the different sets of eligible arms; and where the
+/// target's probabilities are the rounds' own, the different sets of arms that it would send and no round of the segment shows.
+/// With weights of 10¹⁶⁰ and more, whose squares are beyond all numbers, ratios have no value here: a log is gone through
+/// again. What takes more than one pass is refused before the first round:
 ///
 /// | asked | one pass | for |
 /// | --- | --- | --- |
