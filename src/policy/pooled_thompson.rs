@@ -32,13 +32,13 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// | 48 arms = 4 × 3 × 4 | sends | pooled | trusting | [`Thompson`](super::Thompson) |
 /// | --- | --- | --- | --- | --- |
 /// | logits are sums of effects of levels, 100 runs | 10,000 | 151 ± 6 (278) | 120 ± 5 (207) | 381 ± 3 (429) |
-/// | a fifth of their variance is of pairs, a twentieth of arms, 100 runs | 30,000 | 250 ± 10 (442) | – | 595 ± 10 (780) |
+/// | a fifth of their variance is of pairs, a twentieth of arms, 200 runs | 30,000 | 258 ± 7 (455) | – | 595 ± 10 (780) |
 /// | sums, and one arm 0.5 above the best of the others, 40 runs | 100,000 | 593 ± 105 (1,315) | – | 675 ± 10 (798) |
 /// | no arm has anything in common with another, 20 runs | 100,000 | 579 ± 73 (1,550) | – | 783 ± 30 (1,153) |
 ///
 /// 96 arms = 4 × 6 × 4 in 12 segments (what levels add differs between segments, by 0.3 for all three together; rates about 5 %, growth
-/// 2 %) lost 1,012 ± 89 in 50,000 sends by 64 draws, in four worlds where [`PooledSegments`] lost 1,325 ± 109, which knows
-/// nothing of levels; Thompson sampling for each segment alone lost 3,318 ± 383.
+/// 2 %, 12 worlds) lost 1,000 ± 54 (1,276) in 50,000 sends by 64 draws, where [`PooledSegments`], which knows nothing of levels, lost
+/// 1,324 ± 69 (1,718); Thompson sampling for each segment alone lost 3,318 ± 383 in six others.
 ///
 /// 30,000 arms = 25 × 6 × 5 × 40 (80, 18 and 2 % of the variance of logits are of levels, pairs and arms; rates about 3 %, growth 5 %,
 /// exploration share 1 %; 40 fresh worlds) earned 0.562 ± 0.019, 0.808 ± 0.012 and 0.953 ± 0.002 of the best arm's rate in
