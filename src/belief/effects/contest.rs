@@ -1,5 +1,7 @@
 //! Contests among many arms: which of them is the best in each draw.
 
+use std::ops::Range;
+
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, SeedableRng};
 
@@ -8,7 +10,7 @@ use crate::segment::SegmentId;
 
 use super::collapsed::{Collapsed, Effects};
 use super::normal::standard;
-use super::rows::{Rows, largest};
+use super::rows::{Rows, Sums, largest};
 use super::sweeps::Sweeps;
 use super::tables::Kind;
 
@@ -55,6 +57,8 @@ struct Contest<'a> {
     /// No logit of a row exceeds the larger of two numbers, the first of which is here and the other the most that its sums are, by
     /// more than the second.
     lifts: Vec<(f64, f64)>,
+    /// Rows that lie together, and the largest of both numbers among them: most groups are left out as a whole.
+    groups: Vec<(Range<usize>, (f64, f64))>,
     /// Logits of one row.
     logits: Vec<f64>,
 }
@@ -150,12 +154,19 @@ impl<'a> Contest<'a> {
             (0..rows.len()).map(|row| own.partition_point(|own| own.position < rows.positions(row).start));
         let of_row: Vec<usize> = starts.chain([own.len()]).collect();
         let sums = rows.sums(mode.base, &mode.tables, &mode.effects);
-        let lifts = of_row.windows(2).zip(&sums.most).map(|(of_row, most)| {
-            let least = most - FALL;
-            let lift = |own: &Own| own.middle + HOPELESS * own.deviation - own.own * least;
-            (least, own[of_row[0]..of_row[1]].iter().map(lift).fold(0.0, f64::max))
-        });
-        Self { lifts: lifts.collect(), mode, rows, own, of_row, arms: table, logits: Vec::new() }
+        let (mut lifts, mut groups) = (Vec::with_capacity(rows.len()), Vec::new());
+        for (group, of_group) in rows.groups().enumerate() {
+            let mut most = (f64::NEG_INFINITY, 0.0_f64);
+            for row in of_group.clone() {
+                let least = sums.of_group(group, row).1 - FALL;
+                let lift = |own: &Own| own.middle + HOPELESS * own.deviation - own.own * least;
+                let lift = own[of_row[row]..of_row[row + 1]].iter().map(lift).fold(0.0, f64::max);
+                most = (most.0.max(least), most.1.max(lift));
+                lifts.push((least, lift));
+            }
+            groups.push((of_group, most));
+        }
+        Self { groups, lifts, mode, rows, own, of_row, arms: table, logits: Vec::new() }
     }
 
     /// The best arm, where effects deviate from the mode by so many times as much as these do.
@@ -171,33 +182,57 @@ impl<'a> Contest<'a> {
         let sums = self.rows.sums(mode.base, &mode.tables, effects);
         let of_arms = self.arms.map(|table| &effects.others[table][..]);
         let most_of_arm = of_arms.map_or(0.0, |table| largest(table).max(0.0));
-        let first = (1..sums.most.len())
-            .fold(0, |best, row| if sums.most[row] > sums.most[best] { row } else { best });
-        let mut best = (0, f64::NEG_INFINITY);
-        for row in std::iter::once(first).chain((0..self.rows.len()).filter(|&row| row != first)) {
-            let (least, lift) = self.lifts[row];
-            if !((sums.most[row] + most_of_arm).max(least) + lift > best.1) {
-                continue;
-            }
-            sums.of_row(row, &mut self.logits);
-            let from = self.rows.positions(row).start;
-            for own in &self.own[self.of_row[row]..self.of_row[row + 1]] {
-                let logit = &mut self.logits[own.position - from];
-                *logit += of_arms.zip(own.arm).map_or(0.0, |(table, entry)| table[entry]);
-                *logit += own.middle - own.own * *logit;
-                if own.deviation > 0.0 {
-                    let deviation = part.abs() * own.deviation;
-                    let hopeful = *logit + HOPELESS * deviation > best.1;
-                    *logit = if hopeful { *logit + deviation * standard(rng) } else { f64::NEG_INFINITY };
-                }
-            }
-            for (index, &logit) in self.logits.iter().enumerate() {
-                if logit > best.1 {
-                    best = (from + index, logit);
+        let may_win = |most: f64, (least, lift): (f64, f64), best: (usize, f64)| {
+            let most = most + most_of_arm;
+            (if most > least { most } else { least }) + lift > best.1
+        };
+        let greater = |best: (usize, f64), own: (usize, f64)| if own.1 > best.1 { own } else { best };
+        let none = (0, f64::NEG_INFINITY);
+        // The row that promises most comes first: it leaves little for the others to win.
+        let leading = sums.most.iter().copied().enumerate().fold(none, greater).0;
+        let rows = self.groups[leading].0.clone();
+        let first = rows.map(|row| (row, sums.of_group(leading, row).1)).fold(none, greater).0;
+        let mut best = none;
+        self.look(&sums, (leading, first), (of_arms, part), &mut best, rng);
+        for group in 0..self.groups.len() {
+            let (rows, lifts) = &self.groups[group];
+            if may_win(sums.most[group], *lifts, best) {
+                for row in rows.clone().filter(|&row| row != first) {
+                    if may_win(sums.of_group(group, row).1, self.lifts[row], best) {
+                        self.look(&sums, (group, row), (of_arms, part), &mut best, rng);
+                    }
                 }
             }
         }
         best.0 as u32
+    }
+
+    /// Takes the best of a row's arms for the best if it is better.
+    fn look<R: Rng + ?Sized>(
+        &mut self,
+        sums: &Sums<'_>,
+        (group, row): (usize, usize),
+        (of_arms, part): (Option<&[f64]>, f64),
+        best: &mut (usize, f64),
+        rng: &mut R,
+    ) {
+        sums.of_row(group, row, &mut self.logits);
+        let from = self.rows.positions(row).start;
+        for own in &self.own[self.of_row[row]..self.of_row[row + 1]] {
+            let logit = &mut self.logits[own.position - from];
+            *logit += of_arms.zip(own.arm).map_or(0.0, |(table, entry)| table[entry]);
+            *logit += own.middle - own.own * *logit;
+            if own.deviation > 0.0 {
+                let deviation = part.abs() * own.deviation;
+                let hopeful = *logit + HOPELESS * deviation > best.1;
+                *logit = if hopeful { *logit + deviation * standard(rng) } else { f64::NEG_INFINITY };
+            }
+        }
+        for (index, &logit) in self.logits.iter().enumerate() {
+            if logit > best.1 {
+                *best = (from + index, logit);
+            }
+        }
     }
 }
 

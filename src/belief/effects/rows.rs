@@ -14,50 +14,61 @@ pub(super) struct Rows {
     sizes: Vec<usize>,
     /// The segment, where it is a factor.
     segment: Option<usize>,
-    rows: Vec<Row>,
+    groups: Vec<Group>,
+    /// Level of each row in the dimension before the last; 0 where there is one dimension only.
+    near: Vec<usize>,
+    /// Where the arms of each row begin, and where the last end.
+    starts: Vec<usize>,
     /// Levels in the last dimension, arm by arm.
     last: Vec<u32>,
 }
 
+/// Rows that differ in the dimension before the last only.
 #[derive(Clone, Debug)]
-struct Row {
-    /// Levels in the other dimensions.
+struct Group {
+    /// Levels in the dimensions before that.
     levels: Vec<usize>,
-    /// In how many of the first it is like the row before.
+    /// In how many of the first it is like the group before.
     like: usize,
-    from: usize,
-    to: usize,
+    rows: Range<usize>,
 }
 
 impl Rows {
     /// Of these arms, which ascend.
     pub(super) fn of(factors: &Factors, space: &ArmSpace, segment: usize, arms: &[ArmId]) -> Self {
         let sizes = factors.sizes()[..factors.dimensions()].to_vec();
-        let last_size = sizes[sizes.len() - 1] as u32;
+        let last_size = sizes[sizes.len() - 1];
         // Where nothing is forbidden, the next number is the next level.
         let whole = sizes.iter().product::<usize>() == space.len();
-        let (mut rows, mut last): (Vec<Row>, Vec<u32>) = (Vec::new(), Vec::with_capacity(arms.len()));
-        for (position, &arm) in arms.iter().enumerate() {
-            if whole && position > 0 && arm.index() == arms[position - 1].index() + 1 {
-                let before = last[position - 1];
-                if before + 1 < last_size {
-                    last.push(before + 1);
-                    continue;
-                }
-            }
+        let (mut groups, mut near, mut starts): (Vec<Group>, Vec<usize>, Vec<usize>) = Default::default();
+        let (mut last, mut before): (Vec<u32>, Vec<usize>) = (Vec::with_capacity(arms.len()), Vec::new());
+        let mut position = 0;
+        while position < arms.len() {
+            let arm = arms[position];
             let mut levels: Vec<usize> = space.arm(arm).level_indices().collect();
-            last.push(levels.pop().unwrap_or_default() as u32);
-            let before = rows.last().map(|row| row.levels.as_slice()).unwrap_or_default();
-            if position > 0 && levels == before {
-                continue;
+            let level = levels.pop().unwrap_or_default();
+            let left = last_size - 1 - level;
+            let end = arms.get(position + left).filter(|end| whole && end.index() == arm.index() + left);
+            let run = if end.is_some() { left + 1 } else { 1 };
+            last.extend(level as u32..(level + run) as u32);
+            if position == 0 || levels != before {
+                let own = levels.len().saturating_sub(1);
+                let like = levels[..own].iter().zip(&before).take_while(|(a, b)| a == b).count();
+                match groups.last_mut() {
+                    Some(group) if like == own => group.rows.end += 1,
+                    _ => {
+                        let rows = near.len()..near.len() + 1;
+                        groups.push(Group { levels: levels[..own].to_vec(), like, rows });
+                    }
+                }
+                near.push(levels.last().copied().unwrap_or_default());
+                starts.push(position);
+                before = levels;
             }
-            let like = levels.iter().zip(before).take_while(|(a, b)| a == b).count();
-            if let Some(row) = rows.last_mut() {
-                row.to = position;
-            }
-            rows.push(Row { levels, like, from: position, to: arms.len() });
+            position += run;
         }
-        Self { sizes, segment: factors.is_segmented().then_some(segment), rows, last }
+        starts.push(arms.len());
+        Self { sizes, segment: factors.is_segmented().then_some(segment), groups, near, starts, last }
     }
 
     /// The sums of these effects for the arms, less what arms have of their own.
@@ -87,21 +98,27 @@ impl Rows {
             }
         }
         let with = |g: usize| (0..g).filter_map(|f| Some((f, table(Kind::Pair(f, g))?))).collect();
-        let rows = self.rows.len();
-        let (heads, most) = (Vec::with_capacity(rows), Vec::with_capacity(rows));
-        let mut sums = Sums { rows: self, own, pairs: (0..=last).map(with).collect(), heads, most };
+        let groups = self.groups.len();
+        let (heads, most) = (Vec::with_capacity(groups), Vec::with_capacity(groups));
+        let pairs = (0..=last).map(with).collect();
+        let mut sums = Sums { rows: self, own, pairs, heads, most, nearest: Vec::new(), highest: Vec::new() };
         sums.look_ahead(constant);
         sums
     }
 
     /// How many rows there are.
     pub(super) fn len(&self) -> usize {
-        self.rows.len()
+        self.near.len()
+    }
+
+    /// The groups of rows.
+    pub(super) fn groups(&self) -> impl Iterator<Item = Range<usize>> {
+        self.groups.iter().map(|group| group.rows.clone())
     }
 
     /// The positions of a row's arms.
     pub(super) fn positions(&self, row: usize) -> Range<usize> {
-        self.rows[row].from..self.rows[row].to
+        self.starts[row]..self.starts[row + 1]
     }
 }
 
@@ -113,9 +130,13 @@ pub(super) struct Sums<'a> {
     own: Vec<Vec<f64>>,
     /// Of the pairs of each dimension with some before it, which runs slower.
     pairs: Vec<Vec<(usize, &'a [f64])>>,
-    /// What the levels before the last dimension add up to in each row.
+    /// What the levels that a group has in common add up to.
     heads: Vec<f64>,
-    /// What the sums of each row do not exceed.
+    /// What the last dimension adds at most in each group, but for its pairs with the dimension before it.
+    highest: Vec<f64>,
+    /// The most that those add, for each level of the dimension before the last.
+    nearest: Vec<f64>,
+    /// What the sums of each group do not exceed.
     pub(super) most: Vec<f64>,
 }
 
@@ -125,26 +146,32 @@ impl Sums<'_> {
     fn look_ahead(&mut self, constant: f64) {
         let last = self.own.len() - 1;
         let width = self.own[last].len();
+        let before = last.saturating_sub(1);
         let mut heads = vec![constant; last + 1];
         let mut tails = vec![self.own[last].clone(); last + 1];
         let mut highest = vec![largest(&self.own[last]); last + 1];
-        let before = last.saturating_sub(1);
         let with_last = |f: usize| self.pairs[last].iter().find(|pair| pair.0 == f).map(|pair| pair.1);
         let tables: Vec<Option<&[f64]>> = (0..last).map(with_last).collect();
-        let nearest: Vec<f64> = match tables.get(before) {
+        self.nearest = match tables.get(before) {
             Some(Some(table)) => table.chunks_exact(width).map(largest).collect(),
             _ => vec![0.0; self.rows.sizes[before]],
         };
-        for row in &self.rows.rows {
-            for f in row.like..last {
-                let (own, level) = (&self.own[f], row.levels[f]);
+        let mut near = if last > 0 { self.own[before].clone() } else { vec![0.0] };
+        let of_near = |near: &[f64], nearest: &[f64]| {
+            let sums = near.iter().zip(nearest).map(|(near, nearest)| near + nearest);
+            sums.fold(f64::NEG_INFINITY, |most, sum| if sum > most { sum } else { most })
+        };
+        let mut most_near = of_near(&near, &self.nearest);
+        for Group { levels, like, .. } in &self.rows.groups {
+            for f in *like..levels.len() {
+                let (own, level) = (&self.own[f], levels[f]);
                 let mut head = heads[f] + own[level];
                 for &(other, table) in &self.pairs[f] {
-                    head += table[row.levels[other] * own.len() + level];
+                    head += table[levels[other] * own.len() + level];
                 }
                 heads[f + 1] = head;
                 // Where the last dimension has no pairs it adds the same everywhere.
-                if f + 1 < last && !self.pairs[last].is_empty() {
+                if !self.pairs[last].is_empty() {
                     let (before, after) = tails.split_at_mut(f + 1);
                     after[0].copy_from_slice(&before[f]);
                     highest[f + 1] = match tables[f] {
@@ -156,29 +183,56 @@ impl Sums<'_> {
                     };
                 }
             }
-            self.heads.push(heads[last]);
-            self.most
-                .push(heads[last] + highest[before] + row.levels.last().map_or(0.0, |&level| nearest[level]));
+            if last > 0 && !self.pairs[before].is_empty() {
+                near.copy_from_slice(&self.own[before]);
+                for &(other, table) in &self.pairs[before] {
+                    let from = levels[other] * near.len();
+                    super::dense::add_scaled(&mut near, 1.0, &table[from..]);
+                }
+                most_near = of_near(&near, &self.nearest);
+            }
+            let (head, highest) = (heads[levels.len()], highest[before]);
+            self.heads.push(head);
+            self.highest.push(highest);
+            self.most.push(head + highest + most_near);
         }
     }
 
-    /// The sums of a row, arm by arm.
-    pub(super) fn of_row(&self, row: usize, into: &mut Vec<f64>) {
+    /// Of a row of a group: what the levels before the last dimension add up to, and what its sums do not exceed.
+    pub(super) fn of_group(&self, group: usize, row: usize) -> (f64, f64) {
+        let last = self.own.len() - 1;
+        if last == 0 {
+            return (self.heads[group], self.most[group]);
+        }
+        let (own, level) = (&self.own[last - 1], self.rows.near[row]);
+        let mut head = self.heads[group] + own[level];
+        for &(other, table) in &self.pairs[last - 1] {
+            head += table[self.rows.groups[group].levels[other] * own.len() + level];
+        }
+        (head, head + self.highest[group] + self.nearest[level])
+    }
+
+    /// The sums of a row of a group, arm by arm.
+    pub(super) fn of_row(&self, group: usize, row: usize, into: &mut Vec<f64>) {
         let last = self.own.len() - 1;
         let width = self.own[last].len();
-        let Row { levels, from, to, .. } = &self.rows.rows[row];
+        let levels = &self.rows.groups[group].levels;
+        let level_in = |f: usize| if f + 1 == last { self.rows.near[row] } else { levels[f] };
+        let (head, _) = self.of_group(group, row);
         into.clear();
         into.extend_from_slice(&self.own[last]);
         for &(other, table) in &self.pairs[last] {
-            super::dense::add_scaled(into, 1.0, &table[levels[other] * width..]);
+            super::dense::add_scaled(into, 1.0, &table[level_in(other) * width..]);
         }
-        into.iter_mut().for_each(|sum| *sum += self.heads[row]);
-        if to - from < width {
+        into.iter_mut().for_each(|sum| *sum += head);
+        let arms = self.rows.positions(row);
+        if arms.len() < width {
             // Levels ascend, so that none is written to before it is read.
-            for (index, &level) in self.rows.last[*from..*to].iter().enumerate() {
+            let kept = arms.len();
+            for (index, &level) in self.rows.last[arms].iter().enumerate() {
                 into[index] = into[level as usize];
             }
-            into.truncate(to - from);
+            into.truncate(kept);
         }
     }
 }
@@ -239,11 +293,14 @@ mod tests {
             let rows = Rows::of(&factors, &space, segment.index(), &arms);
             let sums = rows.sums(-3.0, &tables, &effects);
             let (mut all, mut own) = (Vec::new(), Vec::new());
-            for row in 0..rows.len() {
-                sums.of_row(row, &mut own);
-                assert!(largest(&own) <= sums.most[row] + 1e-12);
-                assert_eq!(all.len()..all.len() + own.len(), rows.positions(row));
-                all.extend_from_slice(&own);
+            for (group, of_group) in rows.groups().enumerate() {
+                for row in of_group {
+                    sums.of_row(group, row, &mut own);
+                    let (_, most) = sums.of_group(group, row);
+                    assert!(largest(&own) <= most + 1e-12 && most <= sums.most[group] + 1e-12);
+                    assert_eq!(all.len()..all.len() + own.len(), rows.positions(row));
+                    all.extend_from_slice(&own);
+                }
             }
             assert_eq!(all.len(), arms.len());
             for (cell, sum) in all.into_iter().enumerate() {
