@@ -2,7 +2,8 @@
 
 use super::blocks::{Errors, Weights};
 use super::cells::Cells;
-use super::dense::{Cholesky, Matrix};
+use super::cholesky::Cholesky;
+use super::dense::Matrix;
 use super::mode::logistics;
 use super::strips::{Layout, Strips};
 use super::tables::{Kind, Tables};

@@ -64,18 +64,12 @@ impl Fit {
         let Mode { alpha, roots, factor, .. } = &self.mode;
         let factors = self.cells.factors();
         let count = factors.sizes().len();
-        let (mut determined, mut squares) = (factor.inverse(), Matrix::zeros(alpha.len(), alpha.len()));
-        for (i, (root, own)) in roots.iter().zip(alpha).enumerate() {
-            determined.row_mut(i).iter_mut().zip(roots).for_each(|(value, other)| *value *= root * other);
-            squares.row_mut(i).iter_mut().zip(alpha).for_each(|(value, other)| *value = own * other);
-        }
-        let [squares, determined] = [squares, determined].map(|matrix| agreement.sums(count, &matrix));
-        let sum = |sums: &[f64], weight: &dyn Fn(Common) -> f64| -> f64 {
-            Common::of_each(factors).zip(sums).map(|(common, sum)| weight(common) * sum).sum()
-        };
+        let sums = agreement.sums(count, alpha, (roots, &factor.inverse()));
         let stepped = |expected: super::Expected, variance: f64, weight: &dyn Fn(Common) -> f64| {
-            let squares = variance * variance * sum(&squares, weight);
-            expected.step(squares, variance * sum(&determined, weight))
+            let sums = Common::of_each(factors).zip(&sums).map(|(common, sum)| (weight(common), sum));
+            let [squares, determined] = sums
+                .fold([0.0; 2], |both, (weight, sum)| [both[0] + weight * sum[0], both[1] + weight * sum[1]]);
+            expected.step(variance * variance * squares, variance * determined)
         };
         let Scales { intercept, main, pair, arm, residual } = &self.scales;
         let one = |it: bool| f64::from(u8::from(it));

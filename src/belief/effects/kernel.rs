@@ -54,20 +54,34 @@ impl Agreement {
         covariances
     }
 
-    /// For each set of factors, the sum over the pairs of cells that agree in just these, of (row, column) of a symmetric matrix
-    /// whose lower triangle is given.
-    pub(super) fn sums(&self, factors: usize, matrix: &Matrix) -> Vec<f64> {
+    /// For each set of factors, over the pairs of cells that agree in just these: the sum of αᵢ αⱼ, and that of rootᵢ rootⱼ × (i, j) of
+    /// a symmetric matrix whose lower triangle is given.
+    pub(super) fn sums(
+        &self,
+        factors: usize,
+        alpha: &[f64],
+        (roots, matrix): (&[f64], &Matrix),
+    ) -> Vec<[f64; 2]> {
         let sets = 1 << factors;
-        let mut banks = vec![0.0; BANKS * sets];
+        let mut banks = vec![[0.0; 2]; BANKS * sets];
+        let add = |bank: &mut [f64; 2], own: [f64; 2]| *bank = [bank[0] + own[0], bank[1] + own[1]];
         for row in 0..self.rows {
             let sets_of_row = self.row(row);
-            let entries = matrix.row(row)[..row].iter().zip(&sets_of_row[..row]);
-            for (column, (&entry, &set)) in entries.enumerate() {
-                banks[column % BANKS * sets + usize::from(set)] += 2.0 * entry;
+            let entries = matrix.row(row)[..row].iter().zip(&sets_of_row[..row]).zip(roots.iter().zip(alpha));
+            let twice = [2.0 * alpha[row], 2.0 * roots[row]];
+            for (column, ((&entry, &set), (root, alpha))) in entries.enumerate() {
+                let own = [twice[0] * alpha, twice[1] * (root * entry)];
+                add(&mut banks[column % BANKS * sets + usize::from(set)], own);
             }
-            banks[usize::from(sets_of_row[row])] += matrix.at(row, row);
+            let own = [alpha[row] * alpha[row], roots[row] * roots[row] * matrix.at(row, row)];
+            add(&mut banks[usize::from(sets_of_row[row])], own);
         }
-        (0..sets).map(|set| banks[set..].iter().step_by(sets).sum()).collect()
+        let of_set = |set: usize| {
+            let mut sum = [0.0; 2];
+            banks[set..].iter().step_by(sets).for_each(|own| add(&mut sum, *own));
+            sum
+        };
+        (0..sets).map(of_set).collect()
     }
 }
 

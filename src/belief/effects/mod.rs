@@ -31,6 +31,7 @@
 
 mod blocks;
 mod cells;
+mod cholesky;
 mod collapsed;
 mod contest;
 mod dense;

@@ -3,7 +3,8 @@
 use crate::belief::best::elementary::exp;
 
 use super::cells::Cells;
-use super::dense::{Cholesky, Matrix, add_scaled};
+use super::cholesky::Cholesky;
+use super::dense::{Matrix, add_scaled};
 
 /// The most probable logits for given scales, and the curvature there.
 #[derive(Clone, Debug)]

@@ -18,24 +18,38 @@ static ENDS: [(f64, f64); LAYERS + 1] = ends();
 ///
 /// G. Marsaglia, W. W. Tsang (2000), *The Ziggurat Method for Generating Random Variables*; layer and place are from different bits,
 /// as J. A. Doornik (2005), *An Improved Ziggurat Method to Generate Normal Random Samples*, advises.
+#[inline]
 pub(super) fn standard<R: Rng + ?Sized>(rng: &mut R) -> f64 {
+    let (layer, x) = proposed(rng);
+    if x.abs() < ENDS[layer + 1].0 { x } else { at_the_edge(layer, x, rng) }
+}
+
+/// A layer, and a place in it.
+#[inline]
+fn proposed<R: Rng + ?Sized>(rng: &mut R) -> (usize, f64) {
+    let word = rng.next_u64();
+    let layer = (word % LAYERS as u64) as usize;
+    // The middle of one of 2⁵³ cells of (−1, 1).
+    let place = ((word as i64 >> 11) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0);
+    (layer, place * ENDS[layer].0)
+}
+
+/// A variate where the first proposal is not below the next layer.
+#[cold]
+fn at_the_edge<R: Rng + ?Sized>(mut layer: usize, mut x: f64, rng: &mut R) -> f64 {
     loop {
-        let word = rng.next_u64();
-        let layer = (word % LAYERS as u64) as usize;
-        // The middle of one of 2⁵³ cells of (−1, 1).
-        let place = ((word as i64 >> 11) as f64 + 0.5) * (1.0 / 4_503_599_627_370_496.0);
-        let (end, low) = ENDS[layer];
         let (inner, high) = ENDS[layer + 1];
-        let x = place * end;
         if x.abs() < inner {
             return x;
         }
         if layer == 0 {
             return if x < 0.0 { -tail(rng) } else { tail(rng) };
         }
+        let low = ENDS[layer].1;
         if low + (high - low) * uniform(rng) < libm::exp(-0.5 * x * x) {
             return x;
         }
+        (layer, x) = proposed(rng);
     }
 }
 
