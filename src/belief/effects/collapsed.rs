@@ -49,8 +49,9 @@ pub(super) struct Effects {
 const ROUNDS: usize = 40;
 const AT: f64 = 1e-3;
 
-/// The scales are stepped after these rounds.
-const SCALE_ROUNDS: [usize; 4] = [3, 5, 7, 9];
+/// The scales are stepped after these rounds: where all effects are joint, which makes rounds steps of Newton's, and where tables
+/// have to settle in between.
+const SCALE_ROUNDS: [[usize; 4]; 2] = [[2, 3, 4, 5], [3, 5, 7, 9]];
 
 /// After this round the joint effects are solved for anew in those only after which the scales are stepped: weights hardly change any
 /// more, and steps by an older factor end at the same place.
@@ -112,17 +113,18 @@ impl Collapsed {
             tables,
             cells,
         };
+        let scale_rounds = SCALE_ROUNDS[usize::from(!fit.tables.others.is_empty())];
         let mut shared = fit.shared(&fit.effects);
         for round in 0..ROUNDS {
             let before: Vec<f64> = shared.iter().zip(&fit.residuals).map(|(sum, own)| sum + own).collect();
-            fit.settle(&shared, round <= FRESH || SCALE_ROUNDS.contains(&round));
+            fit.settle(&shared, round <= FRESH || scale_rounds.contains(&round));
             shared = fit.shared(&fit.effects);
             let logits = shared.iter().zip(&fit.residuals).zip(&before);
             let change =
                 logits.fold(0.0_f64, |most, ((sum, own), before)| most.max((sum + own - before).abs()));
-            if SCALE_ROUNDS.contains(&round) {
+            if scale_rounds.contains(&round) {
                 fit.step(&shared, prior);
-            } else if round > SCALE_ROUNDS[SCALE_ROUNDS.len() - 1] && !(change > AT) {
+            } else if round > scale_rounds[scale_rounds.len() - 1] && !(change > AT) {
                 break;
             }
         }
