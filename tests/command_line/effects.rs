@@ -48,6 +48,64 @@ fn a_csv_file_tells_what_levels_add() {
     assert!(segmented.contains("segment: levels vary by") && segmented.contains("age=35+"), "{segmented}");
 }
 
+/// 16,000 rows in which one template does well by sms and nowhere else, and what was paid: 20 or nothing, once 200.
+fn together() -> String {
+    let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
+    let mut text = "template,channel,paid,amount\nplain,email,1,200\n".to_owned();
+    for _ in 0..16_000 {
+        let [template, channel] = [2, 3].map(|levels| rng.random_range(0..levels));
+        let paid = rng.random_bool(if (template, channel) == (1, 1) { 0.16 } else { 0.05 });
+        let (template, channel) = (["plain", "friendly"][template], ["email", "sms", "letter"][channel]);
+        text += &format!("{template},{channel},{},{}\n", u8::from(paid), 20 * u8::from(paid));
+    }
+    text
+}
+
+/// Of two dimensions the pair is the arm itself; it is told all the same, and nothing is told that was not learnt.
+#[test]
+fn pairs_of_two_dimensions_are_told() {
+    let folder = Folder::new("pairs");
+    let file = folder.file("mails.csv", together());
+    for flags in [["--dimensions", "template,channel"], ["--dimensions=template", "--segment=channel"]] {
+        let flags = [&["effects", &file, "--reward", "paid"][..], &flags].concat();
+        let document: Value =
+            serde_json::from_str(&printed(&[&flags[..], &["--format", "json"]].concat())).unwrap();
+        let pairs = document["pairs"].as_array().unwrap();
+        assert_eq!(pairs.len(), 6);
+        let strongest = pairs.iter().find(|pair| {
+            pair["first"][1] == "friendly" && pair["second"][1].as_str().unwrap().ends_with("sms")
+        });
+        assert!(strongest.unwrap()["points"]["low"].as_f64().unwrap() > 0.01, "{document}");
+        assert!(document["pair_deviation"].as_f64().unwrap() > 0.1, "{document}");
+        let segments: Vec<bool> = document["factors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|factor| factor["is_segment"] == true)
+            .collect();
+        assert_eq!(segments, [false, flags[5].starts_with("--segment")]);
+        let table = printed(&flags);
+        assert!(table.contains("pairs vary by") && !table.contains("single arms"), "{table}");
+    }
+    let alone = printed(&["effects", &file, "--reward", "paid", "--dimensions", "channel"]);
+    assert!(!alone.contains("vary by 0.00") && !alone.contains("pairs"), "{alone}");
+}
+
+#[test]
+fn what_rates_of_amounts_are_of_is_told() {
+    let folder = Folder::new("amounts");
+    let file = folder.file("mails.csv", together());
+    let flags = ["effects", &file, "--dimensions", "template,channel", "--reward"];
+    let yes = printed(&[&flags[..], &["paid"]].concat());
+    assert!(!yes.contains("amounts"), "{yes}");
+    let seen = printed(&[&flags[..], &["amount"]].concat());
+    assert!(seen.contains("amounts from 0 to 200: 0 % is 0, 100 % is 200, a point is 2."), "{seen}");
+    let page = folder.path("page.html");
+    let known = [&flags[..], &["amount", "--bounds", "0,400", "--report", &page]].concat();
+    assert!(printed(&known).contains("100 % is 400, a point is 4."), "{known:?}");
+    assert!(folder.read("page.html").contains("100 % is 400, a point is 4."));
+}
+
 /// 2,400 decisions over 2 × 2 × 2 arms, of which those by sms pay in three of ten, the others in one.
 fn journal() -> String {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(5);

@@ -12,14 +12,15 @@ use crate::segment::Segments;
 use super::collapsed::{Collapsed, Effects};
 use super::mode::logistic;
 use super::sweeps::Sweeps;
-use super::tables::Kind;
-use super::{Cells, ScalePrior};
+use super::tables::{Kind, MOST_PAIRS};
+use super::{Cells, Expected, Factors, ScalePrior};
 
 /// What the levels of each factor add to the rate of an average cell.
 ///
 /// An effect is counted from the mean of all levels of its factor, its pairs with the levels of other factors averaged; so
-/// the effects of a factor sum to nothing, and a pair's is what the two levels do together beyond what each does. Intervals
-/// are of 95 %: 1.96 standard deviations of the belief, given how much effects vary, which is estimated.
+/// the effects of a factor sum to nothing, and a pair's is what the two levels do together beyond what each does. Of two factors
+/// alone the pair is the cell itself. Intervals are of 95 %: 1.96 standard deviations of the belief, given how much effects vary,
+/// which is estimated.
 ///
 /// ```
 /// use tactful::belief::{Tried, effects::{Cells, Factors, LevelEffects, ScalePrior}};
@@ -51,9 +52,9 @@ pub struct LevelEffects {
     pub factors: Vec<FactorEffects>,
     /// The pairs whose effects lie farthest from nothing, at most 10, the farthest first.
     pub pairs: Vec<PairEffect>,
-    /// By how much pairs vary: a standard deviation on the logit.
+    /// By how much pairs vary: a standard deviation on the logit; 0 where no pair has an effect of its own.
     pub pair_deviation: f64,
-    /// By how much cells vary beyond their levels and pairs: a standard deviation on the logit.
+    /// By how much cells vary beyond their levels and pairs: a standard deviation on the logit; 0 where nothing is left for them.
     pub residual_deviation: f64,
 }
 
@@ -62,6 +63,8 @@ pub struct LevelEffects {
 pub struct FactorEffects {
     /// The dimension, or `segment`.
     pub name: String,
+    /// Whether its levels are segments, which are not for the sender to choose.
+    pub is_segment: bool,
     /// By how much its levels vary: a standard deviation on the logit.
     pub deviation: f64,
     /// Its levels, in the order of declaration.
@@ -125,7 +128,8 @@ impl LevelEffects {
     pub fn of(cells: Cells, space: &ArmSpace, segments: &Segments, prior: &ScalePrior) -> Self {
         let mut names: Vec<(String, Vec<String>)> =
             space.dimensions().map(|(name, levels)| (name.to_owned(), levels.to_vec())).collect();
-        if cells.factors().is_segmented() {
+        let segmented = cells.factors().is_segmented();
+        if segmented {
             names.push(("segment".to_owned(), segments.iter().map(|segment| segment.to_string()).collect()));
         }
         let mut told: Vec<Vec<(f64, f64)>> =
@@ -139,7 +143,8 @@ impl LevelEffects {
             }
         }
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(cells.seed(0));
-        let mode = Collapsed::new(cells, prior);
+        let prior = telling_pairs(prior, cells.factors());
+        let mode = Collapsed::new(cells, &prior);
         let mut sweeps = Sweeps::from(&mode);
         sweeps.burn(BURNT, &mut rng);
         let mut moments = Moments::default();
@@ -161,8 +166,12 @@ impl LevelEffects {
                 let (logit, points, _) = added();
                 LevelEffect { level: level.clone(), trials, earned, logit, points }
             });
-            let levels = levels.collect();
-            FactorEffects { name: name.clone(), deviation: mode.scales.main[factor].sqrt(), levels }
+            FactorEffects {
+                name: name.clone(),
+                is_segment: segmented && factor + 1 == names.len(),
+                deviation: mode.scales.main[factor].sqrt(),
+                levels: levels.collect(),
+            }
         });
         let factors = factors.collect();
         let mut pairs = Vec::new();
@@ -183,15 +192,50 @@ impl LevelEffects {
             }
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let has_pairs = !pairs.is_empty();
         Self {
             trials,
             earned,
             rate: logistic(logit),
             factors,
             pairs: pairs.into_iter().take(PAIRS).map(|(_, pair)| pair).collect(),
-            pair_deviation: mode.scales.pair.sqrt(),
+            pair_deviation: if has_pairs { mode.scales.pair.sqrt() } else { 0.0 },
             residual_deviation: mode.scales.residual.sqrt(),
         }
+    }
+}
+
+impl LevelEffects {
+    /// Decimals of a percentage that show what is added to so small a rate.
+    pub(crate) fn decimals(&self) -> usize {
+        match self.rate {
+            rare if rare < 0.001 => 4,
+            rare if rare < 0.01 => 3,
+            _ => 2,
+        }
+    }
+
+    /// By how much pairs and single arms vary, in words, where there is something left for them.
+    pub(crate) fn variation(&self) -> Option<String> {
+        let Self { pair_deviation: pair, residual_deviation: own, .. } = self;
+        match (*pair > 0.0, *own > 0.0) {
+            (true, true) => {
+                Some(format!("pairs vary by {pair:.2} on the logit, single arms by {own:.2} beyond that"))
+            }
+            (true, false) => Some(format!("pairs vary by {pair:.2} on the logit")),
+            (false, true) => Some(format!("single arms vary by {own:.2} on the logit beyond their levels")),
+            (false, false) => None,
+        }
+    }
+}
+
+/// The same prior where pairs are to be told: of two factors a pair is the whole cell, and has what the cell would have of its own.
+fn telling_pairs(prior: &ScalePrior, factors: &Factors) -> ScalePrior {
+    match factors.sizes() {
+        [one, other] if one.saturating_mul(*other) <= MOST_PAIRS && prior.pair.deviation > 0.0 => {
+            ScalePrior { residual: Expected { deviation: 0.0, ..prior.residual }, ..*prior }
+        }
+        _ => *prior,
     }
 }
 
@@ -273,17 +317,24 @@ impl Moments {
 impl fmt::Display for LevelEffects {
     /// A table for people: by factor the levels with what each adds in percentage points and on the logit, then the pairs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let rate = 100.0 * self.rate;
-        writeln!(f, "{:.0} sends earned {:.0}; an average arm earns {rate:.2} %", self.trials, self.earned)?;
+        let decimals = self.decimals();
+        let percent = |share: f64| format!("{:.decimals$} %", 100.0 * share);
+        write!(f, "{:.0} sends earned {:.0}", self.trials, self.earned)?;
+        if self.trials > 0.0 {
+            write!(f, ", {} a send", percent(self.earned / self.trials))?;
+        }
+        writeln!(f, "; an arm of average levels earns {}", percent(self.rate))?;
+        writeln!(f, "points: percentage points more or less than that, with intervals of 95 %")?;
         let points = |added: &Added| {
             let [value, low, high] = [added.value, added.low, added.high].map(|share| 100.0 * share);
-            format!("{value:+7.2} points ({low:+.2} to {high:+.2})")
+            format!("{value:+7.decimals$} points ({low:+.decimals$} to {high:+.decimals$})")
         };
         let logit =
             |added: &Added| format!("logit {:+.3} ({:+.3} to {:+.3})", added.value, added.low, added.high);
+        let longest = |names: &mut dyn Iterator<Item = usize>| names.max().unwrap_or(0);
         for factor in &self.factors {
             writeln!(f, "\n{}: levels vary by {:.2} on the logit", factor.name, factor.deviation)?;
-            let width = factor.levels.iter().map(|level| level.level.chars().count()).max().unwrap_or(0);
+            let width = longest(&mut factor.levels.iter().map(|level| level.level.chars().count()));
             for LevelEffect { level, trials, logit: added, points: rates, .. } in &factor.levels {
                 writeln!(
                     f,
@@ -293,11 +344,15 @@ impl fmt::Display for LevelEffects {
                 )?;
             }
         }
-        let [pair, residual] = [self.pair_deviation, self.residual_deviation];
-        writeln!(f, "\npairs vary by {pair:.2} on the logit, single arms by {residual:.2} beyond that")?;
-        for PairEffect { first, second, logit: added, points: rates } in &self.pairs {
-            let names = format!("{}={} × {}={}", first.0, first.1, second.0, second.1);
-            writeln!(f, "  {names}  {}  {}", points(rates), logit(added))?;
+        if let Some(variation) = self.variation() {
+            writeln!(f, "\n{variation}")?;
+        }
+        let name = |pair: &PairEffect| {
+            format!("{}={} × {}={}", pair.first.0, pair.first.1, pair.second.0, pair.second.1)
+        };
+        let width = longest(&mut self.pairs.iter().map(|pair| name(pair).chars().count()));
+        for pair in &self.pairs {
+            writeln!(f, "  {:<width$}  {:<34}  {}", name(pair), points(&pair.points), logit(&pair.logit))?;
         }
         Ok(())
     }

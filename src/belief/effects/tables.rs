@@ -47,7 +47,7 @@ pub(super) struct Tables {
 const JOINT: usize = 300;
 
 /// The most pairs of levels of two factors that have effects of their own.
-const PAIRS: usize = 1 << 16;
+pub(super) const MOST_PAIRS: usize = 1 << 16;
 
 impl Tables {
     /// Of these cells, by the effects that vary.
@@ -69,8 +69,9 @@ impl Tables {
             for f in 0..sizes.len() {
                 for g in f + 1..sizes.len() {
                     let size = sizes[f].saturating_mul(sizes[g]);
-                    // A pair that is the whole cell is what the residual is for.
-                    if size <= PAIRS && sizes.len() > 2 {
+                    // A pair that is the whole cell is what the residual is for, unless there is none.
+                    let told = sizes.len() > 2 || !(scales.residual > 0.0);
+                    if size <= MOST_PAIRS && told {
                         let pair = |cell| {
                             let levels = cells.levels(cell);
                             levels[f] * sizes[g] as u32 + levels[g]

@@ -8,7 +8,7 @@ use tactful::evaluation::Estimator;
 use tactful::{ArmSpace, Cadence};
 
 use crate::bounds::Bounds;
-use crate::log_flags::LogFlags;
+use crate::log_flags::{LogFlags, OutcomeFlags};
 
 /// The levels that one dimension of a simulated world may have: no space has more arms.
 const MOST_LEVELS: u32 = ArmSpace::MAX_ARMS as u32;
@@ -165,17 +165,11 @@ pub(crate) enum Intervals {
 /// The flags of `tactful effects`.
 #[derive(Debug, Args)]
 pub(crate) struct Effects {
-    /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
-    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) outcomes: OutcomeFlags,
     /// The columns that make up what was sent, or dimensions of a journal's arms; without, all of a journal's.
     #[arg(long, value_name = "COL", value_delimiter = ',')]
     pub(crate) dimensions: Vec<String>,
-    /// The columns that tell segments apart; without any, there is one segment.
-    #[arg(long, value_name = "COL", value_delimiter = ',')]
-    pub(crate) segment: Vec<String>,
-    /// The column with what came of it: a number, or yes and no.
-    #[arg(long, value_name = "COL")]
-    pub(crate) reward: Option<String>,
     /// What to print: a table for people, or JSON for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) format: Format,
@@ -204,16 +198,16 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "P,P,…", value_delimiter = ',', value_parser = share, group = "world", required = true)]
     pub(crate) means: Vec<f64>,
     /// The arms are combinations of so many levels; means in mixed-radix order, the last dimension running fastest.
-    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "means", value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_LEVELS)))]
+    #[arg(long, value_name = "N,N,…", value_delimiter = ',', requires = "means", conflicts_with_all = ["arms", "collections", "tests"], value_parser = clap::value_parser!(u32).range(..=i64::from(MOST_LEVELS)))]
     pub(crate) dimensions: Vec<u32>,
     /// The rates drift: the logit of each by so many standard deviations per 1,000 decisions.
-    #[arg(long, value_name = "X", value_parser = deviation, requires = "means", conflicts_with = "dimensions")]
+    #[arg(long, value_name = "X", value_parser = deviation, requires = "means", conflicts_with_all = ["arms", "collections", "tests", "dimensions"])]
     pub(crate) drift: Option<f64>,
     /// So many arms instead, whose rates are drawn anew in each run.
     #[arg(long, value_name = "K", group = "world", required = true)]
     pub(crate) arms: Option<usize>,
     /// The law of those rates: a Beta distribution, by its two shapes.
-    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior, requires = "arms")]
+    #[arg(long, value_name = "A,B", default_value = "1,1", value_parser = prior, requires = "arms", conflicts_with_all = ["means", "collections", "tests"])]
     pub(crate) rates: Beta,
     /// A collections portfolio of so many customers instead: consent, fatigue, opting out, late payments.
     #[arg(long, value_name = "N", group = "world", required = true, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
@@ -223,13 +217,13 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE", group = "world", required = true, requires_all = ["test", "successes", "trials"])]
     pub(crate) tests: Option<PathBuf>,
     /// The column that tells tests apart.
-    #[arg(long, value_name = "COL", requires = "tests")]
+    #[arg(long, value_name = "COL", requires = "tests", conflicts_with_all = ["means", "arms", "collections"])]
     pub(crate) test: Option<String>,
     /// The column with the successes.
-    #[arg(long, value_name = "COL", requires = "tests")]
+    #[arg(long, value_name = "COL", requires = "tests", conflicts_with_all = ["means", "arms", "collections"])]
     pub(crate) successes: Option<String>,
     /// The column with the trials.
-    #[arg(long, value_name = "COL", requires = "tests")]
+    #[arg(long, value_name = "COL", requires = "tests", conflicts_with_all = ["means", "arms", "collections"])]
     pub(crate) trials: Option<String>,
     /// Decisions in a run.
     #[arg(long, value_name = "T", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]

@@ -7,43 +7,41 @@ use tactful::belief::effects::{Cells, Factors, LevelEffects, ScalePrior};
 use tactful::evaluation::Log;
 use tactful::evaluation::csv::Columns;
 use tactful::report::{Page, effects_page};
-use tactful::{ArmId, ArmSpace, SegmentId, Segments};
+use tactful::{ArmId, ArmSpace, RewardKind, SegmentId, Segments};
 
 use crate::arguments::{Effects, Format};
+use crate::log_flags::needed;
 use crate::source::{self, Request, Source};
 use crate::{Failure, save, write};
 
 impl Request for Effects {
     fn file(&self) -> &Path {
-        &self.file
+        self.outcomes.file()
     }
 
     fn csv_flags(&self) -> Vec<(&'static str, bool)> {
-        vec![("--reward", self.reward.is_some()), ("--segment", !self.segment.is_empty())]
+        self.outcomes.given()
     }
 
     /// The first dimension is read as the arm; the others and the attributes are read alike, as columns that tell rows apart.
     fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
-        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-        let first = self.dimensions.first().ok_or_else(|| needed("--dimensions COL,COL"))?;
-        let others = self.dimensions[1..].iter().chain(&self.segment);
-        let columns = Columns::new(first, reward).words().no_propensities();
-        Ok(others.fold(columns, |columns, column| columns.segment(column)))
+        let (first, others) = self.dimensions.split_first().ok_or_else(|| needed("--dimensions COL,COL"))?;
+        Ok(self.outcomes.columns(first, others)?.no_propensities())
     }
 }
 
 pub(crate) fn run(effects: &Effects) -> Result<(), Failure> {
     let source = source::read(effects)?;
     // A journal takes no --reward, and nothing else can do without.
-    let (arms, segments, cells) = if effects.reward.is_some() {
+    let (arms, segments, cells) = if effects.outcomes.has_reward() {
         crossed(&source.log, effects.dimensions.len())?
     } else {
         projected(&source.log, &effects.dimensions)?
     };
     let found = LevelEffects::of(cells, &arms, &segments, &ScalePrior::default());
     if let Some(path) = &effects.report {
-        let page = effects_page(&found).note(format!("Read from {}.", effects.file.display()));
+        let page = effects_page(&found).note(format!("Read from {}.", effects.file().display()));
+        let page = unit(&source.log).into_iter().fold(page, Page::note);
         save(path, &source.left_out.remarks().into_iter().fold(page, Page::warning))?;
     }
     match effects.format {
@@ -140,9 +138,21 @@ fn cells(
     cells
 }
 
+/// What rates are of, where rewards are amounts.
+fn unit(log: &Log) -> Option<String> {
+    let (least, most) = log.reward_kind().range();
+    let whole = log.reward_kind() == RewardKind::Binary;
+    let point = (most - least) / 100.0;
+    (!whole).then(|| {
+        format!(
+            "Rewards are amounts from {least} to {most}: 0 % is {least}, 100 % is {most}, a point is {point}."
+        )
+    })
+}
+
 fn table(found: &LevelEffects, source: &Source) -> String {
     let mut text = found.to_string();
-    for remark in source.left_out.remarks() {
+    for remark in unit(&source.log).into_iter().chain(source.left_out.remarks()) {
         text += &format!("\n{remark}\n");
     }
     text

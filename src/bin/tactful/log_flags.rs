@@ -1,18 +1,15 @@
-//! The log of a command and what its columns are: the flags that `replay`, `evaluate` and `segments` share.
+//! The log of a command and what its columns are: the flags that `replay`, `evaluate`, `segments` and `effects` share.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use tactful::evaluation::csv::Columns;
 
-/// The log and its columns.
+/// The log, and the columns with whom something was sent and what came of it.
 #[derive(Debug, Args)]
-pub(crate) struct LogFlags {
+pub(crate) struct OutcomeFlags {
     /// The log: CSV or JSON Lines, packed by gzip or not, or a journal of this crate: a file or a directory of them.
     file: PathBuf,
-    /// The column with what was sent.
-    #[arg(long, value_name = "COL")]
-    arm: Option<String>,
     /// The columns that tell segments apart; without any, there is one segment.
     #[arg(long, value_name = "COL", value_delimiter = ',')]
     segment: Vec<String>,
@@ -23,6 +20,16 @@ pub(crate) struct LogFlags {
     /// Bernstein's and those at any time, otherwise rest on those that the log happens to have.
     #[arg(long, value_name = "LO,HI", value_parser = bounds, allow_hyphen_values = true)]
     bounds: Option<(f64, f64)>,
+}
+
+/// The log and its columns.
+#[derive(Debug, Args)]
+pub(crate) struct LogFlags {
+    #[command(flatten)]
+    outcomes: OutcomeFlags,
+    /// The column with what was sent.
+    #[arg(long, value_name = "COL")]
+    arm: Option<String>,
     /// The column with the probability with which that arm was sent. Without this and --uniform, evaluate asks a reward
     /// model alone, and replay nothing.
     #[arg(long, value_name = "COL", conflicts_with = "uniform")]
@@ -35,9 +42,44 @@ pub(crate) struct LogFlags {
     eligible: Option<String>,
 }
 
-impl LogFlags {
+impl OutcomeFlags {
     pub(crate) fn file(&self) -> &Path {
         &self.file
+    }
+
+    /// The flags that a journal has no use for, and whether they were given.
+    pub(crate) fn given(&self) -> Vec<(&'static str, bool)> {
+        vec![
+            ("--segment", !self.segment.is_empty()),
+            ("--reward", self.reward.is_some()),
+            ("--bounds", self.bounds.is_some()),
+        ]
+    }
+
+    /// Whether a column with what came of it is named, as a journal needs none.
+    pub(crate) fn has_reward(&self) -> bool {
+        self.reward.is_some()
+    }
+
+    /// The columns where this one has what was sent, and these tell rows apart before the segments do; or what is missing to know
+    /// them.
+    pub(crate) fn columns(&self, arm: &str, others: &[String]) -> Result<Columns, String> {
+        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
+        let columns = Columns::new(arm, reward).words();
+        let apart = others.iter().chain(&self.segment);
+        let columns = apart.fold(columns, |columns, column| columns.segment(column));
+        Ok(self.bounds.iter().fold(columns, |columns, &(low, high)| columns.bounds(low, high)))
+    }
+}
+
+/// That a flag is missing.
+pub(crate) fn needed(flag: &str) -> String {
+    format!("{flag} is needed to read CSV or JSON Lines")
+}
+
+impl LogFlags {
+    pub(crate) fn file(&self) -> &Path {
+        self.outcomes.file()
     }
 
     /// Whether it is known with what probabilities arms were sent.
@@ -47,26 +89,19 @@ impl LogFlags {
 
     /// The flags that a journal has no use for, and whether they were given.
     pub(crate) fn given(&self) -> Vec<(&'static str, bool)> {
-        vec![
-            ("--arm", self.arm.is_some()),
-            ("--segment", !self.segment.is_empty()),
-            ("--reward", self.reward.is_some()),
-            ("--bounds", self.bounds.is_some()),
-            ("--propensity", self.propensity.is_some()),
-            ("--uniform", self.uniform),
-            ("--eligible", self.eligible.is_some()),
-        ]
+        let mut flags = vec![("--arm", self.arm.is_some())];
+        flags.extend(self.outcomes.given());
+        flags.push(("--propensity", self.propensity.is_some()));
+        flags.push(("--uniform", self.uniform));
+        flags.push(("--eligible", self.eligible.is_some()));
+        flags
     }
 
     /// The columns, or what is missing to know them.
     pub(crate) fn columns(&self) -> Result<Columns, String> {
-        let needed = |flag: &str| format!("{flag} is needed to read CSV or JSON Lines");
         let arm = self.arm.as_ref().ok_or_else(|| needed("--arm COL"))?;
-        let reward = self.reward.as_ref().ok_or_else(|| needed("--reward COL"))?;
-        let columns = Columns::new(arm, reward).words();
-        let columns = self.segment.iter().fold(columns, |columns, column| columns.segment(column));
+        let columns = self.outcomes.columns(arm, &[])?;
         let columns = self.eligible.iter().fold(columns, |columns, column| columns.eligible(column));
-        let columns = self.bounds.iter().fold(columns, |columns, &(low, high)| columns.bounds(low, high));
         Ok(match &self.propensity {
             Some(column) => columns.propensity(column),
             None if self.uniform => columns,
@@ -79,7 +114,7 @@ impl LogFlags {
         let columns = self.columns()?;
         match self.has_propensities() {
             true => Ok(columns),
-            false => Err("--propensity COL or --uniform is needed to read CSV or JSON Lines".to_owned()),
+            false => Err(needed("--propensity COL or --uniform")),
         }
     }
 }

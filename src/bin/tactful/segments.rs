@@ -8,6 +8,7 @@ use tactful::evaluation::csv::Columns;
 use tactful::evaluation::{Log, SegmentTree, Worth};
 
 use crate::arguments::{Format, Segments};
+use crate::log_flags::needed;
 use crate::source::{self, Request, Source};
 use crate::{Failure, write};
 
@@ -24,7 +25,7 @@ impl Request for Segments {
         let columns = self.log.columns_with_propensities()?;
         match self.log.given().contains(&("--segment", true)) {
             true => Ok(columns),
-            false => Err("--segment COL,COL is needed to read CSV or JSON Lines".to_owned()),
+            false => Err(needed("--segment COL,COL")),
         }
     }
 }
