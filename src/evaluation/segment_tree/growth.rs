@@ -65,12 +65,12 @@ impl Growth {
         let mut candidates = 0_u32;
         let mut most: Option<(usize, usize, f64)> = None;
         for (attribute, &size) in self.sizes.iter().enumerate() {
-            for level in 0..size {
-                let of: Vec<usize> = segments
-                    .iter()
-                    .copied()
-                    .filter(|&segment| self::level(&self.sizes, segment, attribute) == level)
-                    .collect();
+            // In one pass: an attribute may have as many levels as there are segments.
+            let mut by_level = vec![Vec::new(); size];
+            for &segment in segments {
+                by_level[self::level(&self.sizes, segment, attribute)].push(segment);
+            }
+            for (level, of) in by_level.into_iter().enumerate() {
                 if of.is_empty() || of.len() == segments.len() {
                     continue;
                 }
