@@ -7,6 +7,7 @@ mod holdout;
 mod index_policies;
 mod index_values;
 mod policy_probabilities;
+mod pooled_extremes;
 mod pooled_segments;
 mod pooling;
 mod probability_best;

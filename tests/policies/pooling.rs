@@ -103,11 +103,24 @@ fn segments_insure_by_what_others_know() {
 /// Pearson's χ² of 10⁶ draws against the propensities, cells of small expectation pooled, at level 10⁻⁶.
 #[test]
 fn exact_propensity_of_pooled_plans() {
-    for name in
-        ["pooled-thompson", "pooled-thompson(trust-structure)", "pooled-thompson(draws=2,insurance=1)"]
-    {
+    let few = || bandit(Thompson::default()).arms().clone();
+    // More than are insured: draws are tempered, and go by the effects.
+    let many = || {
+        let builder =
+            ArmSpace::builder().dimension("template", numbers(20)).dimension("channel", numbers(10));
+        builder.dimension("time", numbers(10)).build().unwrap()
+    };
+    let two = || Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    let cases = [
+        ("pooled-thompson", few(), Segments::single()),
+        ("pooled-thompson(trust-structure)", few(), Segments::single()),
+        ("pooled-thompson(draws=2,insurance=1)", few(), Segments::single()),
+        ("pooled-thompson", few(), two()),
+        ("pooled-thompson", many(), Segments::single()),
+    ];
+    for (name, arms, segments) in cases {
         let policy = named(name, 1_000).unwrap();
-        let bandit = Bandit::builder(bandit(Thompson::default()).arms().clone(), Segments::single())
+        let bandit = Bandit::builder(arms, segments)
             .boxed_policy(policy)
             .refresh(Refresh::Manual)
             .exploration(0.01)
@@ -116,8 +129,9 @@ fn exact_propensity_of_pooled_plans() {
             .unwrap();
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(11);
         let all = bandit.arms().all();
-        for round in 0..2_000 {
-            let decision = bandit.select(SegmentId::new(0), &all, &mut rng).unwrap();
+        for round in 0..2_000 + bandit.arms().len() as u32 {
+            let segment = SegmentId::new(round % bandit.segments().len() as u32);
+            let decision = bandit.select(segment, &all, &mut rng).unwrap();
             bandit
                 .reward(&decision, Reward::from(rng.random_bool(0.1 + 1e-4 * f64::from(round % 100))))
                 .unwrap();
