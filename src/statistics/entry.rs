@@ -11,6 +11,7 @@ use super::delays::Delays;
 use super::goals::Goals;
 use super::history::Layer;
 use super::pending::{PendingCells, Refused};
+use super::products::Sums;
 use super::{ArmStatistics, Cohort, CohortId, Defaults, Issuer, ProductCells};
 
 /// What the cohorts of a bandit have in common.
@@ -78,12 +79,7 @@ impl Entry {
         features: Option<&Quantised>,
     ) -> Result<(), Refused> {
         let count = || self.cells.issue(segment, arm);
-        match (&self.products, features) {
-            (Some(products), Some(features)) => {
-                products.with((segment, arm), count, |sums| sums.issue(features))
-            }
-            _ => count(),
-        }
+        self.with_features((segment, arm), features, count, |sums, features| sums.issue(features))
     }
 
     /// Counts the reward of a decision, where rewards come whole.
@@ -98,12 +94,10 @@ impl Entry {
         let count = || self.cells.reward(segment, arm, quantity);
         // A reward that is the default says nothing that the end of the window would not.
         let difference = quantity.get() as i64 - default.get() as i64;
-        match (&self.products, features) {
-            (Some(products), Some(features)) if difference != 0 => {
-                products.with((segment, arm), count, |sums| sums.reward(features, difference))
-            }
-            _ => count(),
-        }
+        let features = features.filter(|_| difference != 0);
+        self.with_features((segment, arm), features, count, |sums, features| {
+            sums.reward(features, difference)
+        })
     }
 
     /// Takes a decision back that has had no reward, where rewards come whole.
@@ -113,10 +107,20 @@ impl Entry {
         features: Option<&Quantised>,
     ) -> Result<(), Refused> {
         let count = || self.cells.withdraw(segment, arm);
+        self.with_features((segment, arm), features, count, |sums, features| sums.withdraw(features))
+    }
+
+    /// Counts something, and adds to the sums of features where there are some.
+    #[inline]
+    fn with_features(
+        &self,
+        place: (SegmentId, ArmId),
+        features: Option<&Quantised>,
+        count: impl FnOnce() -> Result<(), Refused>,
+        add: impl FnOnce(Sums<'_>, &Quantised),
+    ) -> Result<(), Refused> {
         match (&self.products, features) {
-            (Some(products), Some(features)) => {
-                products.with((segment, arm), count, |sums| sums.withdraw(features))
-            }
+            (Some(products), Some(features)) => products.with(place, count, |sums| add(sums, features)),
             _ => count(),
         }
     }
