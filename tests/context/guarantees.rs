@@ -45,10 +45,11 @@ fn run(bandit: &Bandit, rounds: u64, rewarded: bool, seed: u64) -> Vec<(Decision
 
 #[test]
 fn exact_propensity_drawn_frequencies_fit_the_logged_numbers() {
-    let policies: [(Box<dyn Policy>, Linear); 5] = [
+    let policies: [(Box<dyn Policy>, Linear); 6] = [
         (Box::new(LinUcb::default()), Linear::disjoint()),
         (Box::new(LinUcb::new(0.3).unwrap()), Linear::hybrid()),
         (Box::new(Thompson::default()), Linear::disjoint()),
+        (Box::new(Thompson::default()), Linear::hybrid()),
         (Box::new(Thompson::default()), Linear::logistic()),
         (Box::new(SharpenedThompson::default()), Linear::hybrid()),
     ];

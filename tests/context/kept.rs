@@ -120,32 +120,17 @@ fn no_panic_snapshots_that_cannot_be_are_refused() {
 #[cfg(feature = "journal")]
 mod journal {
     use super::*;
-    use tactful::journal::{Directory, JournalSettings};
+    use crate::place::Place;
+    use tactful::bandit::Recovered;
 
-    /// A directory of its own, removed at the end.
-    struct Place(std::path::PathBuf);
-
-    impl Place {
-        fn new(name: &str) -> Self {
-            Self(std::env::temp_dir().join(format!("tactful-context-{name}-{}", std::process::id())))
-        }
-
-        fn open(&self, incarnation: u64) -> (Bandit, tactful::bandit::Recovered) {
-            let builder = builder(&["a", "b", "c"], &["debt", "days"]).incarnation(incarnation);
-            builder.open(Directory::open(&self.0).unwrap(), JournalSettings::default()).unwrap()
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+    fn open(place: &Place, incarnation: u64) -> (Bandit, Recovered) {
+        place.open(builder(&["a", "b", "c"], &["debt", "days"]).incarnation(incarnation))
     }
 
     #[test]
     fn nothing_lost_a_journal_leads_to_the_same_sums_bit_for_bit() {
         let place = Place::new("replay");
-        let (bandit, _) = place.open(1);
+        let (bandit, _) = open(&place, 1);
         let made = run(&bandit, 120);
         bandit.cancel(&made[8]).unwrap();
         let some = bandit.arms().eligible(|arm| arm.level("template") != "a");
@@ -155,7 +140,7 @@ mod journal {
         let before = context(&bandit);
         drop(bandit);
 
-        let (bandit, recovered) = place.open(2);
+        let (bandit, recovered) = open(&place, 2);
         assert_eq!(recovered.refused, 0);
         assert_eq!(context(&bandit), before);
         // A late reward in the next life, the files of the first one folded meanwhile.
@@ -166,7 +151,7 @@ mod journal {
         let before = context(&bandit);
         drop(bandit);
 
-        let (bandit, recovered) = place.open(3);
+        let (bandit, recovered) = open(&place, 3);
         assert_eq!((recovered.refused, recovered.decisions), (0, 0));
         assert_eq!(context(&bandit), before);
     }
@@ -174,7 +159,7 @@ mod journal {
     #[test]
     fn what_the_lines_say_of_features() {
         let place = Place::new("lines");
-        let (bandit, _) = place.open(1);
+        let (bandit, _) = open(&place, 1);
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(3);
         let decision = bandit.select_with(EVERYONE, &bandit.arms().all(), &[4.0, 8.0], &mut rng).unwrap();
         bandit.reward(&decision, Reward::SUCCESS).unwrap();
@@ -213,6 +198,6 @@ mod journal {
     }
 
     fn bandit_features(place: &Place) -> Option<Features> {
-        place.open(2).0.features().cloned()
+        open(place, 2).0.features().cloned()
     }
 }

@@ -2,7 +2,9 @@
 
 mod guarantees;
 mod kept;
+mod kept_windows;
 mod models;
+mod place;
 mod replicas;
 mod windows;
 mod world;
