@@ -85,6 +85,11 @@ impl Cells {
         places
     }
 
+    /// Which of these cells is the one of this arm in this segment.
+    pub(super) fn find(&self, place: (SegmentId, ArmId)) -> Option<usize> {
+        self.places.iter().position(|other| *other == place)
+    }
+
     /// So many of the cells, those with the most trials.
     pub(super) fn most_tried(&self, most: usize) -> Self {
         let mut order: Vec<usize> = (0..self.results.len()).collect();

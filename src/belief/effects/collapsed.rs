@@ -5,6 +5,7 @@ use super::cells::Cells;
 use super::cholesky::Cholesky;
 use super::dense::Matrix;
 use super::mode::logistics;
+use super::outliers::{Expectation, Outliers};
 use super::strips::{Layout, Strips};
 use super::tables::{Kind, Tables};
 use super::{ScalePrior, Scales};
@@ -30,6 +31,8 @@ pub(super) struct Collapsed {
     pub(super) effects: Effects,
     /// What each slot has of its own.
     pub(super) residuals: Vec<f64>,
+    /// How much that varies before any result: as much as residuals do, and more where the cell may be an outlier.
+    pub(super) own: Vec<f64>,
     pub(super) weights: Weights,
     pub(super) errors: Errors,
     /// Variance of each slot's residual, given the effects: s_r² / (1 + w s_r²).
@@ -94,6 +97,7 @@ impl Collapsed {
         for (&slot, told) in strips.slots.iter().zip(cells.results()) {
             (trials[slot as usize], earned[slot as usize]) = *told;
         }
+        let own = vec![scales.residual; strips.len()];
         let mut fit = Self {
             base: cells.base(),
             scales,
@@ -104,6 +108,7 @@ impl Collapsed {
             trials,
             earned,
             residuals: vec![0.0; strips.len()],
+            own,
             weights: Weights::default(),
             errors: Errors::default(),
             spread: Vec::new(),
@@ -161,19 +166,19 @@ impl Collapsed {
 
     /// Weights and errors at these sums of effects, and the residuals that go with them.
     fn weigh(&mut self, shared: &[f64]) {
-        let residual = self.scales.residual;
         let count = shared.len();
         let (mut weights, mut errors) = (logistics(shared, &self.residuals), vec![0.0; count]);
         self.spread.resize(count, 0.0);
-        let (trials, earned, own) = (&self.trials[..count], &self.earned[..count], &self.residuals[..count]);
+        let (trials, earned) = (&self.trials[..count], &self.earned[..count]);
+        let (residuals, own) = (&self.residuals[..count], &self.own[..count]);
         let (spread, into) = (&mut self.spread[..count], errors.iter_mut().zip(&mut weights).enumerate());
         for (slot, (error, weight)) in into {
             let rate = *weight;
             let curved = trials[slot] * rate * (1.0 - rate);
-            let shrunk = 1.0 / (1.0 + curved * residual);
+            let shrunk = 1.0 / (1.0 + curved * own[slot]);
             *weight = curved * shrunk;
-            *error = (curved * own[slot] + earned[slot] - trials[slot] * rate) * shrunk;
-            spread[slot] = residual * shrunk;
+            *error = (curved * residuals[slot] + earned[slot] - trials[slot] * rate) * shrunk;
+            spread[slot] = own[slot] * shrunk;
         }
         self.weights = Weights::of(self, weights);
         self.errors = Errors::of(self, errors);
@@ -211,8 +216,8 @@ impl Collapsed {
             }
         };
         self.round(&mut effects, &mut errors, joint, |_, _, step| step.clamp(-LONGEST, LONGEST));
-        for (own, error) in self.residuals.iter_mut().zip(&errors.slots) {
-            *own += (self.scales.residual * error - *own).clamp(-LONGEST, LONGEST);
+        for ((residual, own), error) in self.residuals.iter_mut().zip(&self.own).zip(&errors.slots) {
+            *residual += (own * error - *residual).clamp(-LONGEST, LONGEST);
         }
         (self.effects, self.errors) = (effects, errors);
     }
@@ -250,24 +255,43 @@ impl Collapsed {
             self.scales.arm = prior.residual.step(arms.0, arms.1);
         }
         if self.scales.residual > 0.0 {
-            self.scales.residual = self.residual_variance(shared, prior);
+            let rates = logistics(shared, &vec![0.0; shared.len()]);
+            self.scales.residual = self.residual_variance(&rates, prior);
+            self.find_outliers(shared, &rates, prior.outliers);
         }
     }
 
-    /// The variance of residuals by moments about the sums of effects, half way from what it was: expectation-maximisation
+    /// By how much the residual of each cell varies more than the scale of residuals.
+    #[cfg(test)]
+    pub(super) fn excess(&self) -> Vec<f64> {
+        self.strips.slots.iter().map(|&slot| self.own[slot as usize] - self.scales.residual).collect()
+    }
+
+    /// Finds how much residuals vary, by what cells have earned at these rates of their effects.
+    fn find_outliers(&mut self, shared: &[f64], rates: &[f64], outliers: Outliers) {
+        let variance = self.scales.residual;
+        let results = self.trials.iter().zip(&self.earned).zip(shared.iter().zip(rates));
+        for (own, ((&trials, &earned), (&mean, &rate))) in self.own.iter_mut().zip(results) {
+            *own = variance + outliers.excess((trials, earned), Expectation { mean, rate, variance });
+        }
+    }
+
+    /// The variance of residuals by moments about the sums of effects, of these rates, half way from what it was: expectation-maximisation
     /// climbs far too slowly where cells have few successes.
-    fn residual_variance(&self, shared: &[f64], prior: &ScalePrior) -> f64 {
+    fn residual_variance(&self, rates: &[f64], prior: &ScalePrior) -> f64 {
         let now = self.scales.residual;
         let expected = prior.residual.deviation * prior.residual.deviation;
-        let rates = logistics(shared, &vec![0.0; shared.len()]);
         // In four sums each, side by side.
         let (mut found, mut weight) = ([0.0; 4], [0.0; 4]);
         let told = rates.chunks(4).zip(self.trials.chunks(4)).zip(self.earned.chunks(4));
-        for ((rates, trials), earned) in told {
-            for (lane, ((rate, trials), earned)) in rates.iter().zip(trials).zip(earned).enumerate() {
+        for (((rates, trials), earned), own) in told.zip(self.own.chunks(4)) {
+            let told = rates.iter().zip(trials).zip(earned).zip(own);
+            for (lane, (((rate, trials), earned), own)) in told.enumerate() {
                 let variance = trials * rate * (1.0 - rate);
-                let excess = (earned - trials * rate) * (earned - trials * rate) - variance;
-                let wider = variance * (1.0 + variance * now);
+                // What is an outlier's alone says nothing of the others.
+                let excess = (earned - trials * rate) * (earned - trials * rate)
+                    - variance * (1.0 + variance * (own - now));
+                let wider = variance * (1.0 + variance * own);
                 let certain = 1.0 / (2.0 * wider * wider + variance).max(f64::MIN_POSITIVE);
                 found[lane] += certain * variance * variance * excess;
                 weight[lane] += certain * variance * variance * variance * variance;

@@ -139,8 +139,8 @@ impl<'a> Contest<'a> {
             if let Ok(position) = arms.binary_search(&arm) {
                 own.push(if of == segment {
                     let slot = mode.strips.slots[cell] as usize;
-                    let part = mode.scales.residual * mode.weights.slots[slot];
-                    let middle = mode.scales.residual * mode.errors.slots[slot] + part * shared[slot];
+                    let part = mode.own[slot] * mode.weights.slots[slot];
+                    let middle = mode.own[slot] * mode.errors.slots[slot] + part * shared[slot];
                     Own { position, own: part, middle, deviation: mode.spread[slot].sqrt(), arm: entry }
                 } else {
                     Own { position, own: 0.0, middle: 0.0, deviation: 0.0, arm: entry }
@@ -287,7 +287,8 @@ mod tests {
             let rows = Rows::of(&factors, &space, 0, &arms);
             let found = best(&mode, &rows, (segment, &arms), 16_000, false, 1);
             let places = Cells::places(&factors, &space, segment, &arms);
-            let belief = Fit::with_scales(cells, mode.scales.clone()).belief(places);
+            let excess = mode.excess();
+            let belief = Fit::with_scales(cells, mode.scales.clone(), excess).belief(places);
             let expected = draws::best(&belief, 16_000, 2);
             let mut apart = vec![0.0; arms.len()];
             found.iter().for_each(|&(position, share)| apart[position as usize] += share);

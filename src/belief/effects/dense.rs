@@ -56,6 +56,11 @@ impl Matrix {
         Self::of(self.rows, columns.len(), |i, j| self.at(i, columns[j]))
     }
 
+    /// Adds these to the diagonal.
+    pub(super) fn add_diagonal(&mut self, own: &[f64]) {
+        own.iter().enumerate().for_each(|(i, own)| self.row_mut(i)[i] += own);
+    }
+
     /// Takes Kᵀ K from the upper triangle.
     pub(super) fn take_squares(&mut self, known: &Self) {
         let (of_known, across) = known.quads();

@@ -4,7 +4,8 @@ use super::cells::Cells;
 use super::dense::Matrix;
 use super::joint::Joint;
 use super::kernel::{Agreement, Common, kernel};
-use super::mode::Mode;
+use super::mode::{Mode, logistic};
+use super::outliers::{Expectation, Outliers};
 use super::{ScalePrior, Scales};
 
 /// A Gaussian random-effects belief in the cells' logits, fitted to results.
@@ -14,6 +15,8 @@ pub(super) struct Fit {
     base: f64,
     scales: Scales,
     mode: Mode,
+    /// By how much the residual of each cell varies more than the scale of residuals, since it may be an outlier.
+    excess: Vec<f64>,
 }
 
 /// Steps of the scales. From the prior's, the third changes standard deviations by some hundredths of themselves.
@@ -22,7 +25,7 @@ const SCALE_STEPS: usize = 4;
 /// How near the mode the scales are stepped, and how near it the belief is formed (on the logit): a Newton step from within
 /// 10⁻⁵ ends within 10⁻¹⁰.
 const NEAR: f64 = 0.05;
-const AT: f64 = 1e-5;
+const AT: f64 = 1e-7;
 
 impl Fit {
     /// Fits effects and scales, from the prior's scales and the rate of all results on.
@@ -34,11 +37,13 @@ impl Fit {
         let mut fit = {
             let covariance = agreement.covariances(&kernel(cells.factors(), &scales));
             mode.settle(&cells, base, &covariance, NEAR);
-            Self { cells, base, scales, mode }
+            let excess = vec![0.0; cells.len()];
+            Self { cells, base, scales, mode, excess }
         };
         for step in 0..SCALE_STEPS {
             fit.step(&agreement, prior);
-            let covariance = agreement.covariances(&kernel(fit.cells.factors(), &fit.scales));
+            let mut covariance = agreement.covariances(&kernel(fit.cells.factors(), &fit.scales));
+            covariance.add_diagonal(&fit.excess);
             fit.mode.moved(base, &covariance);
             let within = if step + 1 == SCALE_STEPS { AT } else { NEAR };
             fit.mode.settle(&fit.cells, base, &covariance, within);
@@ -46,14 +51,16 @@ impl Fit {
         fit
     }
 
-    /// Fits effects of these scales.
+    /// Fits effects of these scales, with so much more variance of each residual.
     #[cfg(test)]
-    pub(super) fn with_scales(cells: Cells, scales: Scales) -> Self {
+    pub(super) fn with_scales(cells: Cells, scales: Scales, excess: Vec<f64>) -> Self {
         let base = cells.base();
         let mut mode = Mode::start(&cells, base);
-        let covariance = Agreement::between(&cells, &cells).covariances(&kernel(cells.factors(), &scales));
+        let mut covariance =
+            Agreement::between(&cells, &cells).covariances(&kernel(cells.factors(), &scales));
+        covariance.add_diagonal(&excess);
         mode.settle(&cells, base, &covariance, AT);
-        Self { cells, base, scales, mode }
+        Self { cells, base, scales, mode, excess }
     }
 
     /// Moves the scales to what the effects say they are.
@@ -61,10 +68,12 @@ impl Fit {
     /// Of a component with indicators z and variance s², the effects are s² zᵀα, and the data determine s² zᵀR z of them, for
     /// R = W^½ B⁻¹ W^½. Summed over levels both are sums over the pairs of cells that have a level in common.
     fn step(&mut self, agreement: &Agreement, prior: &ScalePrior) {
-        let Mode { alpha, roots, factor, .. } = &self.mode;
+        let inverse = self.mode.factor.inverse();
+        self.excess = self.outlying(&inverse, prior.outliers);
+        let Mode { alpha, roots, .. } = &self.mode;
         let factors = self.cells.factors();
         let count = factors.sizes().len();
-        let sums = agreement.sums(count, alpha, (roots, &factor.inverse()));
+        let sums = agreement.sums(count, alpha, (roots, &inverse));
         let stepped = |expected: super::Expected, variance: f64, weight: &dyn Fn(Common) -> f64| {
             let sums = Common::of_each(factors).zip(&sums).map(|(common, sum)| (weight(common), sum));
             let [squares, determined] = sums
@@ -88,16 +97,51 @@ impl Fit {
         };
     }
 
+    /// By how much the residual of each cell varies more than others: by what it has earned, and what the other cells say of it.
+    ///
+    /// Without its own results the working logit of cell i has the mean ηᵢ + αᵢ / wᵢ − αᵢ / Rᵢᵢ and the variance 1 / Rᵢᵢ, of which
+    /// 1 / wᵢ is the chance in its results; and Rᵢᵢ = wᵢ (B⁻¹)ᵢᵢ. C. E. Rasmussen, C. K. I. Williams (2006), *Gaussian Processes for Machine Learning*,
+    /// section 5.4.2.
+    fn outlying(&self, inverse: &Matrix, outliers: Outliers) -> Vec<f64> {
+        // Where arms have nothing but their levels, there is no other cell to tell of any.
+        if !(outliers.are_expected() && self.scales.residual > 0.0) {
+            return self.excess.clone();
+        }
+        let results = self.cells.results().iter().enumerate();
+        results.map(|(cell, &results)| outliers.excess(results, self.expected(cell, inverse))).collect()
+    }
+
+    /// What the other cells say of the logit of this one, if it is none.
+    fn expected(&self, cell: usize, inverse: &Matrix) -> Expectation {
+        let Mode { alpha, logits, roots, .. } = &self.mode;
+        let weight = (roots[cell] * roots[cell]).max(f64::MIN_POSITIVE);
+        let variance = (1.0 / inverse.at(cell, cell) - 1.0) / weight;
+        let mean = logits[cell] - alpha[cell] * variance;
+        Expectation {
+            mean,
+            rate: logistic(mean),
+            // The others say nothing of its residual.
+            variance: (variance - self.excess[cell]).max(self.scales.residual),
+        }
+    }
+
     /// What is believed of the logits of these cells together: their covariances are C − C W^½ B⁻¹ W^½ C.
     pub(super) fn belief(&self, places: Cells) -> Joint {
         let kernel = kernel(self.cells.factors(), &self.scales);
         let mut known = Agreement::between(&self.cells, &places).covariances(&kernel);
+        let mut excess = vec![0.0; places.len()];
+        for (cell, &own) in self.excess.iter().enumerate().filter(|&(_, &own)| own > 0.0) {
+            if let Some(place) = places.find(self.cells.places_of()[cell]) {
+                excess[place] = own;
+                known.row_mut(cell)[place] += own;
+            }
+        }
         let means = known.combined(&self.mode.alpha).into_iter().map(|change| self.base + change).collect();
         for (cell, root) in self.mode.roots.iter().enumerate() {
             known.row_mut(cell).iter_mut().for_each(|covariance| *covariance *= root);
         }
         self.mode.factor.forward_each(&mut known);
-        Joint { places, means, kernel, known }
+        Joint { places, means, kernel, excess, known }
     }
 }
 
@@ -179,6 +223,12 @@ mod tests {
             residual: 0.01,
         };
 
+        // Every third of the cells that were tried is an outlier.
+        let excess: Vec<f64> = (0..cells.len()).map(|cell| if cell % 3 == 1 { 0.2 } else { 0.0 }).collect();
+        let outlying = |levels: &[u32]| {
+            let own = excess.iter().enumerate().find(|&(cell, _)| cells.levels(cell) == levels);
+            own.filter(|&(_, &own)| own > 0.0).map(|(_, &own)| (format!("outlier {levels:?}"), own))
+        };
         let mut names: Vec<(String, f64)> = Vec::new();
         let mut row = |levels: &[u32]| -> Vec<usize> {
             let find = |effect: (String, f64)| match names.iter().position(|known| known.0 == effect.0) {
@@ -188,7 +238,8 @@ mod tests {
                     names.len() - 1
                 }
             };
-            effects(levels, factors.dimensions(), &scales).into_iter().map(find).collect()
+            let effects = effects(levels, factors.dimensions(), &scales);
+            effects.into_iter().chain(outlying(levels)).map(find).collect()
         };
         let tried: Vec<Vec<usize>> = (0..cells.len()).map(|cell| row(cells.levels(cell))).collect();
         let wanted: Vec<Vec<usize>> = (0..places.len()).map(|cell| row(places.levels(cell))).collect();
@@ -216,7 +267,7 @@ mod tests {
             |index: usize| wanted.iter().map(move |row| f64::from(u8::from(row.contains(&index)))).collect();
         let across = eliminated(precision, (0..size).map(right).collect());
 
-        let belief = Fit::with_scales(cells.clone(), scales.clone()).belief(places);
+        let belief = Fit::with_scales(cells.clone(), scales.clone(), excess.clone()).belief(places);
         let covariance = belief.covariance(&(0..wanted.len()).collect::<Vec<_>>());
         let (means, variances) = (&belief.means, belief.variances());
         for (i, row) in wanted.iter().enumerate() {
@@ -236,6 +287,69 @@ mod tests {
             agrees(1, seed);
             agrees(3, seed);
         }
+    }
+
+    /// Results of 48 arms whose logits are sums of effects of their levels, but for one of 5 % that has 1.2 more.
+    fn with_one_apart(trials: f64) -> (ArmSpace, Cells, ArmId) {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        let space =
+            ArmSpace::builder().dimension("a", names(4)).dimension("b", names(3)).dimension("c", names(4));
+        let space = space.build().unwrap();
+        let apart = ArmId::new(17);
+        let told: Vec<Tried> = space
+            .iter()
+            .map(|arm| {
+                let levels: f64 = arm.level_indices().map(|level| level as f64 - 1.5).sum();
+                let odd = arm.id() == apart;
+                let trials = if odd { trials } else { 2_000.0 };
+                let rate = logistic(-2.9 + 0.2 * levels + if odd { 1.2 } else { 0.0 });
+                Tried { arm: arm.id(), trials, earned: (trials * rate).round() }
+            })
+            .collect();
+        let mut cells = Cells::new(Factors::of(&space, &Segments::single()));
+        cells.add(&space, SegmentId::new(0), &told);
+        (space, cells, apart)
+    }
+
+    /// What the others say of a cell is what a fit without it says.
+    #[test]
+    fn cells_are_expected_by_the_others() {
+        let (space, cells, apart) = with_one_apart(150.0);
+        let scales = ScalePrior::default().scales(cells.factors());
+        let fit = Fit::with_scales(cells.clone(), scales.clone(), vec![0.0; cells.len()]);
+        let inverse = fit.mode.factor.inverse();
+        for cell in [0, apart.index(), 40] {
+            let found = fit.expected(cell, &inverse);
+            let others: Vec<usize> = (0..cells.len()).filter(|&other| other != cell).collect();
+            let without = Fit::with_scales(cells.part(&others), scales.clone(), vec![0.0; others.len()]);
+            let arm = [ArmId::new(cell as u32)];
+            let told = without.belief(Cells::places(cells.factors(), &space, SegmentId::new(0), &arm));
+            let (mean, variance) = (told.means[0], told.variances()[0]);
+            assert!((found.mean - mean).abs() < 0.02, "{cell}: {} against {mean}", found.mean);
+            assert!((found.variance / variance - 1.0).abs() < 0.05, "{cell}: {} {variance}", found.variance);
+        }
+    }
+
+    /// A cell that is unlike its levels is believed by what it has earned, and does not pull at those it has levels in common with.
+    #[test]
+    fn an_outlier_is_believed_by_its_own_results() {
+        let (space, cells, apart) = with_one_apart(250.0);
+        let arms: Vec<ArmId> = space.iter().map(|arm| arm.id()).collect();
+        let believed = |prior: &ScalePrior| {
+            let fit = Fit::new(cells.clone(), prior);
+            let places = Cells::places(cells.factors(), &space, SegmentId::new(0), &arms);
+            (fit.belief(places).means, fit.excess)
+        };
+        let (trials, earned) = cells.results()[apart.index()];
+        let own = libm::log(earned / (trials - earned));
+        let (means, excess) = believed(&ScalePrior::default());
+        assert!((means[apart.index()] - own).abs() < 0.25, "{} against {own}", means[apart.index()]);
+        let others = excess.iter().filter(|&&own| own > 0.05).count() - 1;
+        assert!(excess[apart.index()] > 0.4 && others == 0, "{excess:?}");
+        let alike = ScalePrior { outliers: Outliers::NONE, ..ScalePrior::default() };
+        let (means, excess) = believed(&alike);
+        assert!(means[apart.index()] < own - 0.5, "{} against {own}", means[apart.index()]);
+        assert!(excess.iter().all(|&own| own == 0.0));
     }
 
     /// Where all effects are known, the scales are those of the effects; where nothing is, those that were expected.

@@ -11,6 +11,8 @@ pub(super) struct Joint {
     pub(super) means: Vec<f64>,
     /// The covariance of two cells for each set of factors they agree in, before any result.
     pub(super) kernel: Vec<f64>,
+    /// By how much the residual of each cell varies more than that, before any result.
+    pub(super) excess: Vec<f64>,
     /// K, with a column for each cell.
     pub(super) known: Matrix,
 }
@@ -23,7 +25,8 @@ impl Joint {
     /// The variance of each cell.
     pub(super) fn variances(&self) -> Vec<f64> {
         // A cell agrees with itself in everything.
-        let mut variances = vec![self.kernel[self.kernel.len() - 1]; self.means.len()];
+        let usual = self.kernel[self.kernel.len() - 1];
+        let mut variances: Vec<f64> = self.excess.iter().map(|excess| usual + excess).collect();
         for row in 0..self.known.rows() {
             let known = self.known.row(row);
             variances.iter_mut().zip(known).for_each(|(variance, known)| *variance -= known * known);
@@ -35,6 +38,7 @@ impl Joint {
     pub(super) fn covariance(&self, cells: &[usize]) -> Matrix {
         let part = self.places.part(cells);
         let mut covariance = Agreement::between(&part, &part).covariances(&self.kernel);
+        covariance.add_diagonal(&cells.iter().map(|&cell| self.excess[cell]).collect::<Vec<_>>());
         covariance.take_squares(&self.known.columns(cells));
         covariance
     }

@@ -43,6 +43,7 @@ mod levels;
 mod marginals;
 mod mode;
 mod normal;
+mod outliers;
 mod rows;
 mod scales;
 mod strips;
@@ -52,6 +53,7 @@ mod tables;
 pub use cells::{Cells, Factors};
 pub use levels::{Added, FactorEffects, LevelEffect, LevelEffects, PairEffect};
 pub use marginals::marginals;
+pub use outliers::Outliers;
 pub use scales::{Expected, ScalePrior, Scales};
 
 use crate::arm::{ArmId, ArmSpace};

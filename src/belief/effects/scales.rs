@@ -1,6 +1,6 @@
 //! Scales: how much effects vary, by order, and the step that learns it.
 
-use super::Factors;
+use super::{Factors, Outliers};
 
 /// Variances of the effects on the logit, by order.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub struct ScalePrior {
     pub pair: Expected,
     /// Of residuals.
     pub residual: Expected,
+    /// Of cells that have much more of their own than others.
+    pub outliers: Outliers,
 }
 
 /// A standard deviation that is expected.
@@ -69,12 +71,14 @@ impl Expected {
 }
 
 impl Default for ScalePrior {
-    /// Main effects of 0.3 with the weight of 3 levels; pairs of 0.1 with that of 8, residuals of 0.1 with that of 14.
+    /// Main effects of 0.3 with the weight of 3 levels; pairs of 0.1 with that of 8, residuals of 0.1 with that of 14; one cell in fifty
+    /// an outlier, by 0.7.
     fn default() -> Self {
         Self {
             main: Expected { deviation: 0.3, weight: 3.0 },
             pair: Expected { deviation: 0.1, weight: 8.0 },
             residual: Expected { deviation: 0.1, weight: 14.0 },
+            outliers: Outliers { share: 0.02, deviation: 0.7 },
         }
     }
 }
@@ -83,12 +87,12 @@ impl Default for ScalePrior {
 const INTERCEPT: f64 = 0.5;
 
 impl ScalePrior {
-    /// The same where next to nothing is expected of pairs and residuals: 0.05 each.
+    /// The same where next to nothing is expected of pairs and residuals, 0.05 each, and no outliers.
     #[must_use]
     pub fn structured() -> Self {
-        let Self { main, pair, residual } = Self::default();
+        let Self { main, pair, residual, .. } = Self::default();
         let small = |expected| Expected { deviation: 0.05, ..expected };
-        Self { main, pair: small(pair), residual: small(residual) }
+        Self { main, pair: small(pair), residual: small(residual), outliers: Outliers::NONE }
     }
 
     /// The same without effects of pairs.

@@ -94,7 +94,8 @@ mod tests {
         let collapsed = Collapsed::new(cells.clone(), &ScalePrior::default());
         let arms: Vec<ArmId> = told.iter().map(|told| told.arm).collect();
         let places = Cells::places(&factors, &space, SegmentId::new(0), &arms);
-        let belief = Fit::with_scales(cells, collapsed.scales.clone()).belief(places);
+        let excess = collapsed.excess();
+        let belief = Fit::with_scales(cells, collapsed.scales.clone(), excess).belief(places);
         let (means, variances) = (&belief.means, belief.variances());
 
         let mut sweeps = Sweeps::from(&collapsed);
@@ -105,7 +106,7 @@ mod tests {
             let shared = collapsed.shared(&sweeps.effects);
             for cell in 0..means.len() {
                 let slot = collapsed.strips.slots[cell] as usize;
-                let own = collapsed.scales.residual * sweeps.errors.slots[slot];
+                let own = collapsed.own[slot] * sweeps.errors.slots[slot];
                 let logit = shared[slot] + own + collapsed.spread[slot].sqrt() * standard(&mut rng);
                 sums[cell] += logit;
                 squares[cell] += (logit - means[cell]) * (logit - means[cell]);
