@@ -1,7 +1,6 @@
 //! The fit: effects and their scales from the results of up to a few hundred cells.
 
 use super::cells::Cells;
-use super::dense::Matrix;
 use super::joint::Joint;
 use super::kernel::{Agreement, Common, kernel};
 use super::mode::{Mode, logistic};
