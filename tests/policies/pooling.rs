@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 use tactful::belief::Tried;
-use tactful::belief::effects::{Cells, Factors, LevelEffects, ScalePrior};
+use tactful::belief::effects::{Added, Cells, Factors, LevelEffects, ScalePrior};
 use tactful::policy::{Policy, PooledSegments, PooledThompson, SharpenedThompson, Thompson, named};
 use tactful::simulation::{BernoulliArms, Experiment};
 use tactful::{ArmSpace, Bandit, Cadence, Decision, Refresh, Reward, SegmentId, Segments};
@@ -186,45 +186,113 @@ fn levels_in_common_are_learnt_from() {
     assert!(pooled < 100.0 && pooled < 0.75 * flat, "pooled {pooled}, flat {flat}");
 }
 
-/// Of effects drawn as the model has it, intervals of 95 % hold nearly so many: 40 worlds of 4 + 5 + 6 levels and 74 pairs. What is
-/// not in them is that the scales are estimated. Intervals of a world hang together, hence ±3 %.
+/// What two levels do together: a row for each of the first.
+type Pairs = Vec<Vec<f64>>;
+
+/// Effects drawn as the model has it, of arms with so many levels of dimensions: those of levels and those of pairs, each counted from
+/// the means of their levels, and the logits of all arms.
+struct Drawn {
+    mains: Vec<Vec<f64>>,
+    /// By dimensions, then by levels.
+    pairs: Vec<((usize, usize), Pairs)>,
+    logits: Vec<f64>,
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+impl Drawn {
+    /// With deviations of 0.3 for levels, 0.2 for pairs, and so much for arms.
+    fn of(arms: &ArmSpace, own: f64, rng: &mut Xoshiro256PlusPlus) -> Self {
+        let sizes: Vec<usize> = arms.dimensions().map(|(_, levels)| levels.len()).collect();
+        let mut normal = |deviation: f64| -> f64 {
+            // Twelve uniform numbers less six: near enough, and of variance 1.
+            deviation * ((0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0)
+        };
+        let mut mains: Vec<Vec<f64>> =
+            sizes.iter().map(|&size| (0..size).map(|_| normal(0.3)).collect()).collect();
+        let mut pairs = Vec::new();
+        for g in 1..sizes.len() {
+            for f in 0..g {
+                let row = |_| (0..sizes[g]).map(|_| normal(0.2)).collect();
+                pairs.push(((f, g), (0..sizes[f]).map(row).collect::<Pairs>()));
+            }
+        }
+        let logits = arms.iter().map(|arm| {
+            let levels: Vec<usize> = arm.level_indices().collect();
+            let levels_alone: f64 = levels.iter().enumerate().map(|(f, &level)| mains[f][level]).sum();
+            let together: f64 = pairs.iter().map(|((f, g), pair)| pair[levels[*f]][levels[*g]]).sum();
+            levels_alone + together + normal(own)
+        });
+        let logits = logits.collect();
+        for ((f, g), pair) in &mut pairs {
+            let rows: Vec<f64> = pair.iter().map(|row| mean(row.iter().copied())).collect();
+            let columns: Vec<f64> =
+                (0..sizes[*g]).map(|column| mean(pair.iter().map(|row| row[column]))).collect();
+            let all = mean(rows.iter().copied());
+            for (row, mean) in pair.iter_mut().zip(&rows) {
+                row.iter_mut().zip(&columns).for_each(|(pair, column)| *pair -= mean + column - all);
+            }
+            mains[*f].iter_mut().zip(&rows).for_each(|(main, row)| *main += row);
+            mains[*g].iter_mut().zip(&columns).for_each(|(main, column)| *main += column);
+        }
+        for main in &mut mains {
+            let mean = mean(main.iter().copied());
+            main.iter_mut().for_each(|main| *main -= mean);
+        }
+        Self { mains, pairs, logits }
+    }
+}
+
+/// Of effects drawn as the model has it, intervals of 95 % hold nearly so many, those of the ten strongest pairs included: 40 worlds of
+/// 4 + 5 + 6 levels and 74 pairs, and 40 of 5 + 6 levels, whose 30 pairs are the arms. Pairs vary twice as much as expected. Intervals
+/// of a world hang together, hence down to 91 %; pairs are told for their looks, hence down to 88 %. (Given the most probable scales
+/// they held 92 and 95 % of levels, and 88 and 75 % of pairs.)
 #[test]
 fn intervals_of_level_effects_cover() {
     let mut rng = Xoshiro256PlusPlus::seed_from_u64(21);
-    let sizes = [4, 5, 6];
-    let builder = ["a", "b", "c"].into_iter().zip(sizes);
-    let arms =
-        builder.fold(ArmSpace::builder(), |builder, (name, size)| builder.dimension(name, numbers(size)));
-    let arms = arms.build().unwrap();
-    let (mut held, mut told) = (0, 0);
-    let mut normal = |deviation: f64| -> f64 {
-        // Twelve uniform numbers less six: near enough, and of variance 1.
-        deviation * ((0..12).map(|_| rng.random_range(0.0..1.0)).sum::<f64>() - 6.0)
-    };
     let mut toss = Xoshiro256PlusPlus::seed_from_u64(22);
-    for _ in 0..40 {
-        let mut mains: Vec<Vec<f64>> =
-            sizes.iter().map(|&size| (0..size).map(|_| normal(0.3)).collect()).collect();
-        let own: Vec<f64> = arms.iter().map(|_| normal(0.1)).collect();
-        let mut cells = Cells::new(Factors::of(&arms, &Segments::single()));
-        let tried = arms.iter().map(|arm| {
-            let logit = arm.level_indices().enumerate().map(|(f, level)| mains[f][level]).sum::<f64>();
-            let rate = 1.0 / (1.0 + (2.0 - logit - own[arm.id().index()]).exp());
-            let earned = (0..400).filter(|_| toss.random_bool(rate)).count() as f64;
-            Tried { arm: arm.id(), trials: 400.0, earned }
-        });
-        cells.add(&arms, SegmentId::new(0), &tried.collect::<Vec<_>>());
-        let effects = LevelEffects::of(cells, &arms, &Segments::single(), &ScalePrior::default());
-        for (factor, main) in effects.factors.iter().zip(&mut mains) {
-            let mean = main.iter().sum::<f64>() / main.len() as f64;
-            for (level, truth) in factor.levels.iter().zip(main) {
-                told += 1;
-                held += u32::from((level.logit.low..level.logit.high).contains(&(*truth - mean)));
+    for (sizes, own) in [(&[4, 5, 6][..], 0.1), (&[5, 6], 0.0)] {
+        let names = ["0", "1", "2"];
+        let builder = names.into_iter().zip(sizes);
+        let builder = builder
+            .fold(ArmSpace::builder(), |builder, (name, &size)| builder.dimension(name, numbers(size)));
+        let arms = builder.build().unwrap();
+        let (mut levels, mut pairs) = ((0, 0), (0, 0));
+        for _ in 0..40 {
+            let drawn = Drawn::of(&arms, own, &mut rng);
+            let mut cells = Cells::new(Factors::of(&arms, &Segments::single()));
+            let tried = arms.iter().zip(&drawn.logits).map(|(arm, logit)| {
+                let rate = 1.0 / (1.0 + (2.0 - logit).exp());
+                let earned = (0..400).filter(|_| toss.random_bool(rate)).count() as f64;
+                Tried { arm: arm.id(), trials: 400.0, earned }
+            });
+            cells.add(&arms, SegmentId::new(0), &tried.collect::<Vec<_>>());
+            let effects = LevelEffects::of(cells, &arms, &Segments::single(), &ScalePrior::default());
+            let note = |told: &mut (u32, u32), added: Added, truth: f64| {
+                *told = (told.0 + u32::from((added.low..added.high).contains(&truth)), told.1 + 1);
+            };
+            for (factor, main) in effects.factors.iter().zip(&drawn.mains) {
+                assert!(!factor.is_segment);
+                for (level, truth) in factor.levels.iter().zip(main) {
+                    note(&mut levels, level.logit, *truth);
+                }
+                let sum: f64 = factor.levels.iter().map(|level| level.logit.value).sum();
+                assert!(sum.abs() < 1e-9, "{}: {sum}", factor.name);
             }
-            let sum: f64 = factor.levels.iter().map(|level| level.logit.value).sum();
-            assert!(sum.abs() < 1e-9, "{}: {sum}", factor.name);
+            assert_eq!(effects.pairs.len(), 10);
+            for pair in &effects.pairs {
+                let [f, g, level, other] = [&pair.first.0, &pair.second.0, &pair.first.1, &pair.second.1]
+                    .map(|number| number.parse::<usize>().unwrap());
+                let (_, truth) = drawn.pairs.iter().find(|(factors, _)| *factors == (f, g)).unwrap();
+                note(&mut pairs, pair.logit, truth[level][other]);
+            }
         }
+        let share = |(held, told): (u32, u32)| f64::from(held) / f64::from(told);
+        println!("{sizes:?}: levels {} of {}, pairs {} of {}", levels.0, levels.1, pairs.0, pairs.1);
+        assert!((0.91..=0.98).contains(&share(levels)), "{sizes:?}: {levels:?}");
+        assert!((0.88..=0.98).contains(&share(pairs)), "{sizes:?}: {pairs:?}");
     }
-    let share = f64::from(held) / f64::from(told);
-    assert!((0.92..=0.98).contains(&share), "{share}");
 }

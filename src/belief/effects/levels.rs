@@ -11,16 +11,16 @@ use crate::segment::Segments;
 
 use super::collapsed::{Collapsed, Effects};
 use super::mode::logistic;
-use super::sweeps::Sweeps;
 use super::tables::{Kind, MOST_PAIRS};
+use super::varied::Varied;
 use super::{Cells, Expected, Factors, ScalePrior};
 
 /// What the levels of each factor add to the rate of an average cell.
 ///
 /// An effect is counted from the mean of all levels of its factor, its pairs with the levels of other factors averaged; so
 /// the effects of a factor sum to nothing, and a pair's is what the two levels do together beyond what each does. Of two factors
-/// alone the pair is the cell itself. Intervals are of 95 %: 1.96 standard deviations of the belief, given how much effects vary,
-/// which is estimated.
+/// alone the pair is the cell itself. Intervals are of 95 %: 1.96 standard deviations of the belief, in which how much effects vary
+/// is not known either.
 ///
 /// ```
 /// use tactful::belief::{Tried, effects::{Cells, Factors, LevelEffects, ScalePrior}};
@@ -114,7 +114,10 @@ pub struct Added {
 const DRAWS: usize = 1_000;
 
 /// Sweeps before the first of them.
-const BURNT: usize = 50;
+const BURNT: usize = 100;
+
+/// One in so many of them is followed by a draw of how much effects vary, for which levels are solved for anew.
+const VARIED: usize = 4;
 
 /// Pairs that are told.
 const PAIRS: usize = 10;
@@ -144,16 +147,23 @@ impl LevelEffects {
         }
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(cells.seed(0));
         let prior = telling_pairs(prior, cells.factors());
-        let mode = Collapsed::new(cells, &prior);
-        let mut sweeps = Sweeps::from(&mode);
-        sweeps.burn(BURNT, &mut rng);
+        let mut varied = Varied::from(Collapsed::new(cells, &prior), &prior);
         let mut moments = Moments::default();
-        for _ in 0..DRAWS {
-            sweeps.sweep(&mut rng);
-            moments.add(&centred(&mode, &sweeps.effects));
+        for draw in 0..BURNT + DRAWS {
+            varied.sweep(&mut rng);
+            if draw % VARIED == 0 {
+                varied.vary(&mut rng);
+            }
+            if draw >= BURNT {
+                moments.add(&told_of(&varied));
+            }
         }
+        let mode = &varied.mode;
         let mut believed = moments.believed();
-        let logit = mode.base + believed.next().map_or(0.0, |(mean, _)| mean);
+        let mut deviation = || believed.next().map_or(0.0, |(mean, _)| mean);
+        let deviations: Vec<f64> = names.iter().map(|_| deviation()).collect();
+        let (pair_deviation, residual_deviation) = (deviation(), deviation());
+        let logit = mode.base + deviation();
         let mut added = || {
             let (mean, deviation) = believed.next().unwrap_or_default();
             let logits = Added { value: mean, low: mean - WIDTH * deviation, high: mean + WIDTH * deviation };
@@ -169,7 +179,7 @@ impl LevelEffects {
             FactorEffects {
                 name: name.clone(),
                 is_segment: segmented && factor + 1 == names.len(),
-                deviation: mode.scales.main[factor].sqrt(),
+                deviation: deviations[factor],
                 levels: levels.collect(),
             }
         });
@@ -199,8 +209,8 @@ impl LevelEffects {
             rate: logistic(logit),
             factors,
             pairs: pairs.into_iter().take(PAIRS).map(|(_, pair)| pair).collect(),
-            pair_deviation: if has_pairs { mode.scales.pair.sqrt() } else { 0.0 },
-            residual_deviation: mode.scales.residual.sqrt(),
+            pair_deviation: if has_pairs { pair_deviation } else { 0.0 },
+            residual_deviation,
         }
     }
 }
@@ -229,14 +239,24 @@ impl LevelEffects {
     }
 }
 
-/// The same prior where pairs are to be told: of two factors a pair is the whole cell, and has what the cell would have of its own.
+/// The same prior where pairs are to be told: of two factors a pair is the whole cell, and has what the cell would have of its own; as
+/// there are few, what is expected of them weighs no more than of levels, or it would outvote them.
 fn telling_pairs(prior: &ScalePrior, factors: &Factors) -> ScalePrior {
     match factors.sizes() {
         [one, other] if one.saturating_mul(*other) <= MOST_PAIRS && prior.pair.deviation > 0.0 => {
-            ScalePrior { residual: Expected { deviation: 0.0, ..prior.residual }, ..*prior }
+            let pair = Expected { weight: prior.main.weight, ..prior.pair };
+            ScalePrior { pair, residual: Expected { deviation: 0.0, ..prior.residual }, ..*prior }
         }
         _ => *prior,
     }
+}
+
+/// How much effects vary: levels, factor by factor, pairs and residuals; and [all effects](centred).
+fn told_of(Varied { mode, effects, .. }: &Varied) -> Vec<f64> {
+    let scales = &mode.scales;
+    let deviations =
+        scales.main.iter().chain([&scales.pair, &scales.residual]).map(|variance| variance.sqrt());
+    deviations.chain(centred(mode, effects)).collect()
 }
 
 /// The logit of an average cell, the effects of all levels, factor by factor, and those of all pairs, table by table, each counted
@@ -347,8 +367,14 @@ impl fmt::Display for LevelEffects {
         if let Some(variation) = self.variation() {
             writeln!(f, "\n{variation}")?;
         }
+        let segment = self.factors.last().filter(|factor| factor.is_segment).map(|factor| &factor.name);
         let name = |pair: &PairEffect| {
-            format!("{}={} × {}={}", pair.first.0, pair.first.1, pair.second.0, pair.second.1)
+            let PairEffect { first: (dimension, level), second: (other, with), .. } = pair;
+            match segment == Some(other) {
+                // Levels of segments say of what they are.
+                true => format!("{dimension}={level} × {with}"),
+                false => format!("{dimension}={level} × {other}={with}"),
+            }
         };
         let width = longest(&mut self.pairs.iter().map(|pair| name(pair).chars().count()));
         for pair in &self.pairs {

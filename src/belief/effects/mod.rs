@@ -23,8 +23,8 @@
 //! # What levels add
 //!
 //! [`LevelEffects`] is the result for people: what each template, channel, tone and time adds, with intervals, and the pairs that
-//! do more than that. In simulated worlds of the model's kind its intervals hold about as many effects as they say (a test keeps it
-//! between 92 and 98 %).
+//! do more than that. In simulated worlds of the model's kind its intervals of 95 % hold 92 to 97 % of the levels and 90 to 98 % of the ten
+//! strongest pairs: how much effects vary is drawn with them, where plans go by the most probable scales.
 //!
 //! Nothing is learnt but the counters of each arm. Everything here is a pure function of them and a seed: the mode is found from
 //! the same start at each refresh, to convergence, and no chain is kept.
@@ -49,6 +49,7 @@ mod scales;
 mod strips;
 mod sweeps;
 mod tables;
+mod varied;
 
 pub use cells::{Cells, Factors};
 pub use levels::{Added, FactorEffects, LevelEffect, LevelEffects, PairEffect};
