@@ -67,6 +67,36 @@ const STEPS: usize = 6;
 
 /// What a segment believes of so many arms, given what was earned in each segment (those without results may be missing).
 ///
+/// How much the segments of a bandit borrow:
+///
+/// ```
+/// # use rand::{SeedableRng, rngs::Xoshiro256PlusPlus};
+/// # use tactful::policy::{PooledSegments, Thompson};
+/// # use tactful::{ArmSpace, Bandit, Reward, Segments};
+/// # let arms = ArmSpace::builder().dimension("template", ["fees", "peers"]).build()?;
+/// # let segments = Segments::builder().attribute("age", ["18-34", "35+"]).build()?;
+/// # let bandit = Bandit::builder(arms, segments).policy(PooledSegments::new(Thompson::default())).build()?;
+/// # let mut rng = Xoshiro256PlusPlus::seed_from_u64(1);
+/// # let young = bandit.segment([("age", "18-34")])?;
+/// # for _ in 0..1_000 {
+/// #     let decision = bandit.select(young, &bandit.arms().all(), &mut rng)?;
+/// #     bandit.reward(&decision, Reward::FAILURE)?;
+/// # }
+/// use tactful::belief::borrow;
+///
+/// let results: Vec<_> = bandit.segments().iter().map(|segment| (segment.id(), bandit.tried(segment.id()))).collect();
+/// for segment in bandit.segments().iter() {
+///     let borrowed = borrow(bandit.segments(), bandit.arms().len(), &results, segment.id());
+///     for (arm, share) in bandit.arms().iter().zip(&borrowed.shares) {
+///         println!("{segment}, {arm}: {:.0} % of what is believed is borrowed", 100.0 * share);
+///     }
+/// }
+/// # let new = bandit.segment([("age", "35+")])?;
+/// # assert!(borrow(bandit.segments(), 2, &results, new).shares.iter().all(|&share| share == 1.0));
+/// # assert!(borrow(bandit.segments(), 2, &results, young).shares.iter().all(|&share| share < 1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Panics
 ///
 /// If a segment or an arm is not one of those.

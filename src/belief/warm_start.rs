@@ -20,6 +20,10 @@ use super::{Beta, Tried};
 /// The discount is for what was true there and then and may not be here and now: at 0.1, a thousand trials there are
 /// worth a hundred here. It keeps learning possible where the old results mislead.
 ///
+/// Names are those of the dimensions too: results of arms that have no namesake here, as where a dimension was added, count for
+/// nothing. And it is a prior: policies that set their own aside, [`PooledThompson`](crate::policy::PooledThompson) and
+/// [`PooledSegments`](crate::policy::PooledSegments), do not see it.
+///
 /// ```
 /// use tactful::belief::{Beta, Tried, WarmStart};
 /// use tactful::{ArmId, ArmSpace, Bandit, SegmentId, Segments};
