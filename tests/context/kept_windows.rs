@@ -1,7 +1,5 @@
 //! What is learnt of features with an attribution window outlives the process: by snapshot, and by journal.
 
-use std::time::Duration;
-
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use serde_json::{Value, json};
@@ -10,7 +8,7 @@ use tactful::{Bandit, Decision, Reward};
 
 #[cfg(feature = "journal")]
 use crate::place::Place;
-use crate::windows::{DAY, at, beliefs, builder, context, counted, customer, days, send};
+use crate::windows::{at, beliefs, builder, context, counted, customer, days, send};
 
 /// A snapshot that has been to disk.
 fn stored(bandit: &Bandit) -> tactful::Snapshot {
@@ -149,9 +147,10 @@ fn no_panic_places_that_cannot_be_are_refused() {
 #[test]
 fn nothing_lost_a_journal_leads_to_the_same_sums_bit_for_bit() {
     let place = Place::new("windows");
+    let day = std::time::Duration::from_millis(crate::windows::DAY);
     let open = |incarnation| {
         let builder = builder(&["sms", "letter"], &["debt", "days"]).incarnation(incarnation);
-        place.open(builder.window(days(4).grace_for(Duration::from_millis(DAY)).unwrap()))
+        place.open(builder.window(days(4).grace_for(day).unwrap()))
     };
     let (bandit, _) = open(1);
     let sent = lived(&bandit, 0);
