@@ -298,7 +298,37 @@ impl Fingerprint {
         self.0.write(&number.to_le_bytes());
     }
 
+    /// The same as one number after the other, without what each costs by itself.
+    pub(crate) fn numbers(&mut self, numbers: impl IntoIterator<Item = u64>) {
+        let mut bytes = [0; 512];
+        let mut filled = 0;
+        for number in numbers {
+            bytes[filled..filled + 8].copy_from_slice(&number.to_le_bytes());
+            filled += 8;
+            if filled == bytes.len() {
+                self.0.write(&bytes);
+                filled = 0;
+            }
+        }
+        self.0.write(&bytes[..filled]);
+    }
+
     pub(crate) fn finish(&self) -> u64 {
         self.0.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_one_number_after_the_other() {
+        for count in [0, 1, 63, 64, 65, 200] {
+            let (mut one_by_one, mut together) = (Fingerprint::of("test"), Fingerprint::of("test"));
+            (0..count).for_each(|number| one_by_one.number(number * number));
+            together.numbers((0..count).map(|number| number * number));
+            assert_eq!(one_by_one.finish(), together.finish(), "{count}");
+        }
     }
 }

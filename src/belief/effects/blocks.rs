@@ -75,31 +75,24 @@ impl Collapsed {
         if let Some(last) = self.joint_last {
             let width = self.strips.width;
             let slots = &self.weights.slots;
-            let mut block = vec![0.0; width];
-            self.strips.gather(slots, &mut block, &self.strips.common);
-            precision.row_mut(0)[last..last + width].copy_from_slice(&block);
-            block
-                .iter()
-                .enumerate()
-                .for_each(|(level, weight)| precision.row_mut(last + level)[last + level] = *weight);
-            // Each other factor with the last dimension.
-            for position in 0..self.joint_each {
-                let entries = self.joint_entries.iter().skip(position).step_by(self.joint_each);
-                let (Some(&first), Some(&most)) = (entries.clone().min(), entries.clone().max()) else {
-                    continue;
-                };
-                let mut block = vec![0.0; (most + 1 - first) as usize * width];
-                let from: Vec<u32> = entries.map(|entry| (entry - first) * width as u32).collect();
-                self.strips.gather(slots, &mut block, &from);
-                for (level, weights) in block.chunks_exact(width).enumerate() {
-                    let own = first as usize + level;
-                    if own < last {
-                        precision.row_mut(own)[last..last + width].copy_from_slice(weights);
-                    } else {
-                        for (level, &weight) in weights.iter().enumerate() {
-                            precision.row_mut(last + level)[own] = weight;
-                        }
-                    }
+            // Each factor with the last dimension; a segment comes after it, so that its weights are gathered apart.
+            let mut after = Matrix::zeros(self.tables.joint - last - width, width);
+            for strip in 0..self.strips.strips.len() {
+                self.strips.gather_strip(strip, slots, &mut precision.row_mut(0)[last..]);
+                for &entry in self.joint_of(strip) {
+                    let row = match (entry as usize).checked_sub(last + width) {
+                        Some(entry) => after.row_mut(entry),
+                        None => &mut precision.row_mut(entry as usize)[last..],
+                    };
+                    self.strips.gather_strip(strip, slots, row);
+                }
+            }
+            for level in 0..width {
+                let weight = precision.at(0, last + level);
+                let own = precision.row_mut(last + level);
+                own[last + level] = weight;
+                for (index, weight) in own[last + width..].iter_mut().enumerate() {
+                    *weight = after.at(index, level);
                 }
             }
         }
@@ -236,12 +229,10 @@ mod tests {
     use crate::belief::Tried;
     use crate::segment::Segments;
 
-    /// Whatever way effects have gone, block by block, errors are those of where they are: of slots, of strips and by the last
-    /// dimension, where strips are whole and where they are not, with a factor that is not joint, in one segment and in several.
-    #[test]
-    fn errors_follow_effects() {
-        let names = |count: usize| (0..count).map(|number| number.to_string());
-        for (first, segments, share) in [(4, 1, 0.2), (4, 1, 0.9), (4, 3, 0.5), (320, 2, 0.3)] {
+    /// Modes where strips are whole and where they are not, with a factor that is not joint, in one segment and in several.
+    fn modes() -> impl Iterator<Item = Collapsed> {
+        [(4, 1, 0.2), (4, 1, 0.9), (4, 3, 0.5), (320, 2, 0.3)].into_iter().map(|(first, segments, share)| {
+            let names = |count: usize| (0..count).map(|number| number.to_string());
             let space = ArmSpace::builder()
                 .dimension("a", names(first))
                 .dimension("b", names(3))
@@ -256,7 +247,47 @@ mod tests {
                     tried.map(|arm| Tried { arm, trials: 30.0, earned: f64::from(arm.index() as u32 % 3) });
                 cells.add(&space, segment.id(), &told.collect::<Vec<_>>());
             }
-            let mode = Collapsed::new(cells, &ScalePrior::default());
+            Collapsed::new(cells, &ScalePrior::default())
+        })
+    }
+
+    /// The precision is Xᵀ W' X + D⁻¹, for X written out.
+    #[test]
+    fn the_precision_is_that_of_the_effects_of_each_cell() {
+        for mode in modes() {
+            let size = mode.tables.joint;
+            let mut expected = vec![vec![0.0; size]; size];
+            mode.joint_variances()
+                .iter()
+                .enumerate()
+                .for_each(|(i, variance)| expected[i][i] = 1.0 / variance);
+            for (cell, &slot) in mode.strips.slots.iter().enumerate() {
+                let offsets = mode.tables.offsets.iter().zip(mode.cells.levels(cell));
+                let levels = offsets.filter_map(|(offset, &level)| Some((*offset)? + level as usize));
+                let effects: Vec<usize> = std::iter::once(0).chain(levels).collect();
+                for &i in &effects {
+                    effects.iter().for_each(|&j| expected[i][j] += mode.weights.slots[slot as usize]);
+                }
+            }
+            let found = mode.precision();
+            for (i, expected) in expected.iter().enumerate() {
+                for (j, expected) in expected.iter().enumerate().skip(i) {
+                    let found = found.at(i, j);
+                    assert!(
+                        (found - expected).abs() < 1e-9 * expected.max(1.0),
+                        "{i}, {j}: {found}, {expected}"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Whatever way effects have gone, block by block, errors are those of where they are: of slots, of strips and by the last
+    /// dimension.
+    #[test]
+    fn errors_follow_effects() {
+        for (number, mode) in modes().enumerate() {
+            let mut rng = Xoshiro256PlusPlus::seed_from_u64(6);
             let (mut effects, mut errors) = (mode.effects.clone(), mode.errors.clone());
             let mut steps = Xoshiro256PlusPlus::seed_from_u64(7);
             for _ in 0..5 {
@@ -274,7 +305,10 @@ mod tests {
             ] {
                 assert_eq!(found.len(), expected.len());
                 let mut pairs = found.iter().zip(expected);
-                assert!(pairs.all(|(found, expected)| (found - expected).abs() < 1e-9), "{first}: {found:?}");
+                assert!(
+                    pairs.all(|(found, expected)| (found - expected).abs() < 1e-9),
+                    "{number}: {found:?}"
+                );
             }
         }
     }

@@ -36,6 +36,11 @@ impl Factors {
         self.segmented
     }
 
+    /// Whether the arms have all combinations of levels, so that the next number is the next level of the last dimension.
+    fn are_whole(&self, space: &ArmSpace) -> bool {
+        self.sizes[..self.dimensions()].iter().product::<usize>() == space.len()
+    }
+
     /// How many of the factors are dimensions of the arms.
     pub(super) fn dimensions(&self) -> usize {
         self.sizes.len() - usize::from(self.segmented)
@@ -67,9 +72,10 @@ impl Cells {
     ///
     /// If the arms or the segment are not those the factors are of.
     pub fn add(&mut self, space: &ArmSpace, segment: SegmentId, tried: &[Tried]) {
+        let whole = self.factors.are_whole(space);
         for told in tried {
             if told.trials > 0.0 && told.trials.is_finite() && (0.0..=told.trials).contains(&told.earned) {
-                self.place(space, segment, told.arm);
+                self.place(space, whole, segment, told.arm);
                 self.results.push((told.trials, told.earned));
             }
         }
@@ -78,8 +84,9 @@ impl Cells {
     /// The cells of these arms in a segment, without results.
     pub(super) fn places(factors: &Factors, space: &ArmSpace, segment: SegmentId, arms: &[ArmId]) -> Self {
         let mut places = Self::new(factors.clone());
+        let whole = factors.are_whole(space);
         for &arm in arms {
-            places.place(space, segment, arm);
+            places.place(space, whole, segment, arm);
             places.results.push((0.0, 0.0));
         }
         places
@@ -111,14 +118,35 @@ impl Cells {
         }
     }
 
-    fn place(&mut self, space: &ArmSpace, segment: SegmentId, arm: ArmId) {
-        self.places.push((segment, arm));
+    fn place(&mut self, space: &ArmSpace, whole: bool, segment: SegmentId, arm: ArmId) {
         let before = self.levels.len();
-        self.levels.extend(space.arm(arm).level_indices().map(|level| level as u32));
-        if self.factors.segmented {
-            self.levels.push(segment.index() as u32);
+        match self.in_reach(segment, arm).filter(|_| whole) {
+            Some(farther) => {
+                // The same levels but in the last dimension.
+                let count = self.factors.sizes.len();
+                self.levels.extend_from_within(before - count..);
+                self.levels[before + self.factors.dimensions() - 1] += farther;
+            }
+            None => {
+                self.levels.extend(space.arm(arm).level_indices().map(|level| level as u32));
+                if self.factors.segmented {
+                    self.levels.push(segment.index() as u32);
+                }
+            }
         }
+        self.places.push((segment, arm));
         assert!(self.levels.len() - before == self.factors.sizes.len(), "one level of each factor");
+    }
+
+    /// How many levels of the last dimension, which runs fastest, an arm lies after the one before, if in nothing else is it another:
+    /// most do, and to look levels up takes divisions.
+    fn in_reach(&self, segment: SegmentId, arm: ArmId) -> Option<u32> {
+        let &(of, before) = self.places.last()?;
+        let dimensions = self.factors.dimensions();
+        let last = dimensions.checked_sub(1)?;
+        let farther = (arm.index().checked_sub(before.index())).filter(|_| of == segment)?;
+        let level = self.levels(self.places.len() - 1)[last] as usize;
+        (level + farther < self.factors.sizes[last]).then_some(farther as u32)
     }
 
     /// The factors.
@@ -174,11 +202,49 @@ impl Cells {
         for &size in &self.factors.sizes {
             digest.number(size as u64);
         }
-        for (&(segment, arm), (trials, earned)) in self.places.iter().zip(&self.results) {
-            digest.number((segment.index() as u64) << 32 | arm.index() as u64);
-            digest.number(trials.to_bits());
-            digest.number(earned.to_bits());
-        }
+        let cells = self.places.iter().zip(&self.results);
+        digest.numbers(cells.flat_map(|(&(segment, arm), (trials, earned))| {
+            [(segment.index() as u64) << 32 | arm.index() as u64, trials.to_bits(), earned.to_bits()]
+        }));
         digest.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The levels of cells are those of their arms, in whatever order they come: where all combinations are allowed and where not,
+    /// in one segment and in several.
+    #[test]
+    fn levels_are_those_of_the_arms() {
+        let names = |count: usize| (0..count).map(|number| number.to_string());
+        for (forbidden, segments) in [(false, 1), (false, 3), (true, 1), (true, 3)] {
+            let space = ArmSpace::builder()
+                .dimension("a", names(3))
+                .dimension("b", names(2))
+                .dimension("c", names(4));
+            let space = if forbidden { space.forbid([("a", "1"), ("c", "2")]) } else { space };
+            let space = space.build().unwrap();
+            let segments = Segments::builder().attribute("s", names(segments)).build().unwrap();
+            let mut cells = Cells::new(Factors::of(&space, &segments));
+            for segment in segments.iter() {
+                for step in [1, 3, 5] {
+                    let arms = (0..space.len()).map(|arm| ArmId::new((step * arm % space.len()) as u32));
+                    let told: Vec<Tried> = arms.map(|arm| Tried { arm, trials: 1.0, earned: 0.0 }).collect();
+                    cells.add(&space, segment.id(), &told);
+                }
+            }
+            for (cell, &(segment, arm)) in cells.places_of().iter().enumerate() {
+                let mut levels: Vec<usize> = space.arm(arm).level_indices().collect();
+                if segments.len() > 1 {
+                    levels.push(segment.index());
+                }
+                assert!(
+                    cells.levels(cell).iter().map(|&level| level as usize).eq(levels),
+                    "{segment:?} {arm:?}"
+                );
+            }
+        }
     }
 }

@@ -136,7 +136,10 @@ impl<'a> Contest<'a> {
             if of != segment && entry.is_none() {
                 continue;
             }
-            if let Ok(position) = arms.binary_search(&arm) {
+            // Where all arms may be sent, an arm's number is its position.
+            let here = arm.index();
+            let found = if arms.get(here) == Some(&arm) { Ok(here) } else { arms.binary_search(&arm) };
+            if let Ok(position) = found {
                 own.push(if of == segment {
                     let slot = mode.strips.slots[cell] as usize;
                     let part = mode.own[slot] * mode.weights.slots[slot];

@@ -129,14 +129,21 @@ impl Strips {
 
     /// Adds slots to entries of a table: those of each strip from here on.
     pub(super) fn gather(&self, slots: &[f64], table: &mut [f64], from: &[u32]) {
-        for (strip, &from) in self.strips.iter().zip(from) {
-            let (table, slots) = (&mut table[from as usize..][..self.width], &slots[strip.from..strip.to]);
-            if strip.whole {
-                table.iter_mut().zip(slots).for_each(|(entry, slot)| *entry += slot);
-            } else {
-                let levels = &self.last[strip.from..strip.to];
-                slots.iter().zip(levels).for_each(|(slot, &level)| table[level as usize] += slot);
-            }
+        for (strip, &from) in from.iter().enumerate() {
+            self.gather_strip(strip, slots, &mut table[from as usize..]);
+        }
+    }
+
+    /// Adds the slots of a strip to entries of a table.
+    #[inline]
+    pub(super) fn gather_strip(&self, strip: usize, slots: &[f64], table: &mut [f64]) {
+        let strip = &self.strips[strip];
+        let (table, slots) = (&mut table[..self.width], &slots[strip.from..strip.to]);
+        if strip.whole {
+            table.iter_mut().zip(slots).for_each(|(entry, slot)| *entry += slot);
+        } else {
+            let levels = &self.last[strip.from..strip.to];
+            slots.iter().zip(levels).for_each(|(slot, &level)| table[level as usize] += slot);
         }
     }
 
