@@ -267,12 +267,17 @@ impl Collapsed {
         self.strips.slots.iter().map(|&slot| self.own[slot as usize] - self.scales.residual).collect()
     }
 
-    /// Finds how much residuals vary, by what cells have earned at these rates of their effects.
+    /// Finds how much residuals vary, by what cells have earned at these rates of their effects, and the share of outliers.
     fn find_outliers(&mut self, shared: &[f64], rates: &[f64], outliers: Outliers) {
         let variance = self.scales.residual;
-        let results = self.trials.iter().zip(&self.earned).zip(shared.iter().zip(rates));
-        for (own, ((&trials, &earned), (&mean, &rate))) in self.own.iter_mut().zip(results) {
-            *own = variance + outliers.excess((trials, earned), Expectation { mean, rate, variance });
+        self.own.fill(variance);
+        if outliers.are_expected() {
+            let results = self.trials.iter().copied().zip(self.earned.iter().copied());
+            let expected =
+                shared.iter().zip(rates).map(|(&mean, &rate)| Expectation { mean, rate, variance });
+            let (excess, share) = outliers.among(self.scales.outliers, results.zip(expected));
+            self.own.iter_mut().zip(excess).for_each(|(own, excess)| *own += excess);
+            self.scales.outliers = share;
         }
     }
 

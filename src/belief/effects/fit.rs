@@ -1,6 +1,7 @@
 //! The fit: effects and their scales from the results of up to a few hundred cells.
 
 use super::cells::Cells;
+use super::dense::Matrix;
 use super::joint::Joint;
 use super::kernel::{Agreement, Common, kernel};
 use super::mode::{Mode, logistic};
@@ -68,7 +69,7 @@ impl Fit {
     /// R = W^½ B⁻¹ W^½. Summed over levels both are sums over the pairs of cells that have a level in common.
     fn step(&mut self, agreement: &Agreement, prior: &ScalePrior) {
         let inverse = self.mode.factor.inverse();
-        self.excess = self.outlying(&inverse, prior.outliers);
+        let outliers = self.find_outliers(&inverse, prior.outliers);
         let Mode { alpha, roots, .. } = &self.mode;
         let factors = self.cells.factors();
         let count = factors.sizes().len();
@@ -79,7 +80,7 @@ impl Fit {
                 .fold([0.0; 2], |both, (weight, sum)| [both[0] + weight * sum[0], both[1] + weight * sum[1]]);
             expected.step(variance * variance * squares, variance * determined)
         };
-        let Scales { intercept, main, pair, arm, residual } = &self.scales;
+        let Scales { intercept, main, pair, arm, residual, .. } = &self.scales;
         let one = |it: bool| f64::from(u8::from(it));
         let mains = main.iter().enumerate();
         self.scales = Scales {
@@ -93,24 +94,29 @@ impl Fit {
                 true => stepped(prior.residual, *residual, &|common| one(common.cell)),
                 false => 0.0,
             },
+            outliers,
         };
     }
 
-    /// By how much the residual of each cell varies more than others: by what it has earned, and what the other cells say of it.
-    ///
-    /// Without its own results the working logit of cell i has the mean ηᵢ + αᵢ / wᵢ − αᵢ / Rᵢᵢ and the variance 1 / Rᵢᵢ, of which
-    /// 1 / wᵢ is the chance in its results; and Rᵢᵢ = wᵢ (B⁻¹)ᵢᵢ. C. E. Rasmussen, C. K. I. Williams (2006), *Gaussian Processes for Machine Learning*,
-    /// section 5.4.2.
-    fn outlying(&self, inverse: &Matrix, outliers: Outliers) -> Vec<f64> {
+    /// Finds by how much the residual of each cell varies more than others, by what it has earned and what the other cells say of it; and
+    /// the share of outliers.
+    fn find_outliers(&mut self, inverse: &Matrix, outliers: Outliers) -> f64 {
         // Where arms have nothing but their levels, there is no other cell to tell of any.
-        if !(outliers.are_expected() && self.scales.residual > 0.0) {
-            return self.excess.clone();
+        if outliers.are_expected() && self.scales.residual > 0.0 {
+            let results = self.cells.results().iter().enumerate();
+            let cells = results.map(|(cell, &results)| (results, self.expected(cell, inverse)));
+            let (excess, share) = outliers.among(self.scales.outliers, cells);
+            self.excess = excess;
+            return share;
         }
-        let results = self.cells.results().iter().enumerate();
-        results.map(|(cell, &results)| outliers.excess(results, self.expected(cell, inverse))).collect()
+        0.0
     }
 
-    /// What the other cells say of the logit of this one, if it is none.
+    /// What the other cells say of the logit of this one, if it is no outlier.
+    ///
+    /// Without its own results the working logit of cell i has the mean ηᵢ + αᵢ / wᵢ − αᵢ / Rᵢᵢ and the variance 1 / Rᵢᵢ, of which
+    /// 1 / wᵢ is the chance in its results; and Rᵢᵢ = wᵢ (B⁻¹)ᵢᵢ. C. E. Rasmussen, C. K. I. Williams (2006), *Gaussian Processes for
+    /// Machine Learning*, section 5.4.2.
     fn expected(&self, cell: usize, inverse: &Matrix) -> Expectation {
         let Mode { alpha, logits, roots, .. } = &self.mode;
         let weight = (roots[cell] * roots[cell]).max(f64::MIN_POSITIVE);
@@ -220,6 +226,7 @@ mod tests {
             pair: 0.02,
             arm: if crossed { 0.03 } else { 0.0 },
             residual: 0.01,
+            outliers: 0.0,
         };
 
         // Every third of the cells that were tried is an outlier.

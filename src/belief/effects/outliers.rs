@@ -12,6 +12,8 @@ use super::mode::logistic;
 pub struct Outliers {
     /// The share of cells that are outliers, in [0, 1); 0 where none is.
     pub share: f64,
+    /// How many cells, of which were known what they are, that share is worth.
+    pub weight: f64,
     /// The standard deviation of what they have of their own beside the residual of any cell, on the logit.
     pub deviation: f64,
 }
@@ -28,9 +30,14 @@ pub(super) struct Expectation {
 impl Expectation {
     /// How far results (trials, earned) lie from what is expected of them, in squared standard deviations.
     fn surprised_by(self, (trials, earned): (f64, f64)) -> f64 {
-        let chance = trials * self.rate * (1.0 - self.rate);
+        let chance = self.chance(trials);
         let apart = earned - trials * self.rate;
         apart * apart / (chance * (1.0 + chance * self.variance))
+    }
+
+    /// The variance of what so many trials earn at the rate that is expected; also what they tell of the logit.
+    fn chance(self, trials: f64) -> f64 {
+        trials * self.rate * (1.0 - self.rate)
     }
 }
 
@@ -45,23 +52,43 @@ const SURPRISE: f64 = 6.25;
 
 impl Outliers {
     /// No cell is an outlier.
-    pub(super) const NONE: Self = Self { share: 0.0, deviation: 0.0 };
+    pub(super) const NONE: Self = Self { share: 0.0, weight: 1.0, deviation: 0.0 };
 
     /// Whether any cell may be one.
     pub(super) fn are_expected(self) -> bool {
         self.share > 0.0 && self.deviation > 0.0
     }
 
+    /// By how much the residual of each of these cells varies more than those of others, where such a share of cells are outliers; and the
+    /// share that they are by what is expected and by the cells whose results can tell.
+    pub(super) fn among(
+        self,
+        share: f64,
+        cells: impl Iterator<Item = ((f64, f64), Expectation)>,
+    ) -> (Vec<f64>, f64) {
+        let variance = self.deviation * self.deviation;
+        let (mut found, mut judged) = (0.0, 0.0);
+        let excess = cells.map(|(results, expected)| {
+            let excess = self.excess(share, results, expected);
+            if expected.chance(results.0) * variance > 1.0 {
+                found += excess / variance;
+                judged += 1.0;
+            }
+            excess
+        });
+        let excess = excess.collect();
+        (excess, (self.weight * self.share + found) / (self.weight + judged))
+    }
+
     /// By how much the residual of a cell of these results (trials, earned) varies more than those of others: the variance of outliers
     /// times the probability that it is one; 0 where they are near to what is expected.
-    pub(super) fn excess(self, results: (f64, f64), expected: Expectation) -> f64 {
+    fn excess(self, share: f64, results: (f64, f64), expected: Expectation) -> f64 {
         let variance = self.deviation * self.deviation;
-        if !(self.are_expected() && expected.surprised_by(results) > SURPRISE) {
+        if !(expected.surprised_by(results) > SURPRISE) {
             return 0.0;
         }
         let wider = Expectation { variance: expected.variance + variance, ..expected };
-        let odds = self.share / (1.0 - self.share)
-            * libm::exp(evidence(results, wider) - evidence(results, expected));
+        let odds = share / (1.0 - share) * libm::exp(evidence(results, wider) - evidence(results, expected));
         let probability = if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
         variance * probability
     }
@@ -90,7 +117,7 @@ fn evidence((trials, earned): (f64, f64), expected: Expectation) -> f64 {
 mod tests {
     use super::*;
 
-    const EXPECTED: Outliers = Outliers { share: 0.02, deviation: 0.7 };
+    const EXPECTED: Outliers = Outliers { share: 0.02, weight: 50.0, deviation: 0.7 };
 
     /// The evidence against the integral over the logit, by the midpoints of 40,000 pieces.
     #[test]
@@ -131,13 +158,22 @@ mod tests {
             (200.0, 36.0, 0.9146),
             (2_000.0, 10.0, 1.0),
         ] {
-            let found = EXPECTED.excess((trials, earned), expected) / 0.49;
+            let found = EXPECTED.excess(0.02, (trials, earned), expected) / 0.49;
             assert!((found - probable).abs() < 0.02, "{trials} {earned}: {found} against {probable}");
         }
         for trials in [1.0, 10.0, 100.0, 10_000.0] {
-            assert_eq!(EXPECTED.excess((trials, 0.06 * trials), expected), 0.0);
-            assert_eq!(Outliers::NONE.excess((trials, 0.6 * trials), expected), 0.0);
+            assert_eq!(EXPECTED.excess(0.02, (trials, 0.06 * trials), expected), 0.0);
+            assert_eq!(EXPECTED.excess(0.0, (trials, 0.6 * trials), expected), 0.0);
         }
-        assert!((EXPECTED.excess((1e12, 9e11), expected) - 0.49).abs() < 1e-9);
+        // Nothing is told by few trials; of a hundred cells that tell, five are outliers.
+        let cells = |count, results| std::iter::repeat_n((results, expected), count);
+        let (excess, share) = EXPECTED.among(0.02, cells(100, (5.0, 0.0)).chain(cells(5, (2_000.0, 500.0))));
+        assert!(
+            excess[..100].iter().all(|&excess| excess == 0.0) && excess[100..].iter().all(|&own| own > 0.48)
+        );
+        assert!((share - 6.0 / 55.0).abs() < 1e-3, "{share}");
+        let (_, share) = EXPECTED.among(0.02, cells(100, (2_000.0, 120.0)));
+        assert!((share - 1.0 / 150.0).abs() < 1e-9, "{share}");
+        assert!((EXPECTED.excess(0.02, (1e12, 9e11), expected) - 0.49).abs() < 1e-9);
     }
 }

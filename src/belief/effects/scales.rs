@@ -15,6 +15,8 @@ pub struct Scales {
     pub arm: f64,
     /// Of what a cell has of its own.
     pub residual: f64,
+    /// The share of cells that are [`Outliers`], in [0, 1].
+    pub outliers: f64,
 }
 
 impl Scales {
@@ -72,13 +74,13 @@ impl Expected {
 
 impl Default for ScalePrior {
     /// Main effects of 0.3 with the weight of 3 levels; pairs of 0.1 with that of 8, residuals of 0.1 with that of 14; one cell in fifty
-    /// an outlier, by 0.7.
+    /// an outlier, by 0.7, with the weight of 50.
     fn default() -> Self {
         Self {
             main: Expected { deviation: 0.3, weight: 3.0 },
             pair: Expected { deviation: 0.1, weight: 8.0 },
             residual: Expected { deviation: 0.1, weight: 14.0 },
-            outliers: Outliers { share: 0.02, deviation: 0.7 },
+            outliers: Outliers { share: 0.02, weight: 50.0, deviation: 0.7 },
         }
     }
 }
@@ -112,6 +114,7 @@ impl ScalePrior {
             pair: if several { self.pair.variance() } else { 0.0 },
             arm: if crossed { self.residual.variance() } else { 0.0 },
             residual: if several { self.residual.variance() } else { 0.0 },
+            outliers: self.outliers.share,
         }
     }
 }

@@ -32,8 +32,8 @@ impl Varied {
     pub(super) fn from(mode: Collapsed, prior: &ScalePrior) -> Self {
         let shared = mode.shared(&mode.effects);
         // w' = w / (1 + w s²) and s² / (1 + w s²) go by the same divisor.
-        let residual = mode.scales.residual;
-        let shrunk = |slot: usize| if residual > 0.0 { mode.spread[slot] / residual } else { 1.0 };
+        let own = &mode.own;
+        let shrunk = |slot: usize| if own[slot] > 0.0 { mode.spread[slot] / own[slot] } else { 1.0 };
         let curved: Vec<f64> =
             mode.weights.slots.iter().enumerate().map(|(slot, w)| w / shrunk(slot)).collect();
         let errors = mode.errors.slots.iter().enumerate().map(|(slot, error)| error / shrunk(slot));
@@ -82,11 +82,20 @@ impl Varied {
             mode.scales.pair = drawn(prior.pair, pairs, count, rng);
         }
         if mode.scales.residual > 0.0 {
-            let slots = errors.slots.iter().zip(&mode.spread);
-            let own: Vec<f64> = slots
-                .map(|(error, spread)| mode.scales.residual * error + spread.sqrt() * standard(rng))
+            let usual = mode.scales.residual;
+            let slots = errors.slots.iter().zip(&mode.spread).zip(&mode.own);
+            let residuals: Vec<f64> = slots
+                .map(|((error, spread), own)| {
+                    let drawn = own * error + spread.sqrt() * standard(rng);
+                    // Of what an outlier has of its own, as much as any cell would have.
+                    let part = usual / own;
+                    drawn * part
+                        + if part < 1.0 { (usual * (1.0 - part)).sqrt() * standard(rng) } else { 0.0 }
+                })
                 .collect();
-            mode.scales.residual = drawn(prior.residual, squares(&own), own.len(), rng);
+            let next = drawn(prior.residual, squares(&residuals), residuals.len(), rng);
+            mode.own.iter_mut().for_each(|own| *own += next - usual);
+            mode.scales.residual = next;
         }
         self.take_scales();
     }
@@ -94,12 +103,13 @@ impl Varied {
     /// Weights, errors and the factor of the joint effects by the scales as they are.
     fn take_scales(&mut self) {
         let Self { mode, effects, errors, curved, pull, .. } = self;
-        let (shared, residual) = (mode.shared(effects), mode.scales.residual);
-        let shrunk: Vec<f64> = curved.iter().map(|curved| 1.0 / (1.0 + curved * residual)).collect();
+        let shared = mode.shared(effects);
+        let own = curved.iter().zip(&mode.own);
+        let shrunk: Vec<f64> = own.map(|(curved, own)| 1.0 / (1.0 + curved * own)).collect();
         let weights = curved.iter().zip(&shrunk).map(|(curved, shrunk)| curved * shrunk).collect();
         let left = pull.iter().zip(curved.iter().zip(&shared)).zip(&shrunk);
         let left = left.map(|((pull, (curved, shared)), shrunk)| (pull - curved * shared) * shrunk).collect();
-        mode.spread = shrunk.iter().map(|shrunk| residual * shrunk).collect();
+        mode.spread = shrunk.iter().zip(&mode.own).map(|(shrunk, own)| own * shrunk).collect();
         mode.weights = Weights::of(mode, weights);
         *errors = Errors::of(mode, left);
         mode.factor = Cholesky::of(mode.precision());
