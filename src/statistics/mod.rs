@@ -25,6 +25,7 @@ mod products;
 mod radix;
 mod staged;
 mod table;
+mod turns;
 #[cfg(feature = "journal")]
 mod unshared;
 

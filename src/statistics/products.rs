@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 use crate::arm::ArmId;
-use crate::features::{ONE, Quantised};
+use crate::features::{Features, ONE, Quantised};
 use crate::reward::Quantity;
 use crate::segment::SegmentId;
 use crate::sync::{AtomicU64, Ordering, SetOnce};
 
 use super::table::{Blank, Table};
+use super::turns::{Adding, Addition, Turns};
 
 /// Of an arm in a segment, over its decisions with x the constant 1 and the features, each in [0, 1]: Σ x xᵀ, added when the
 /// decision is made; and over those whose reward r is known how many they are, Σ r² and Σ r x.
@@ -91,7 +92,7 @@ struct ProductCell {
     /// How many threads are about to add to the sums, or to be refused.
     busy: AtomicU64,
     /// The words of [`Products`]: count, squares, rewards, products.
-    words: SetOnce<Box<[AtomicU64]>>,
+    words: SetOnce<Turns>,
 }
 
 impl Blank for ProductCell {
@@ -124,8 +125,7 @@ impl ProductCells {
 
     fn sums<'a>(&self, cell: &'a ProductCell) -> Sums<'a> {
         let words = BEFORE + self.dimensions + triangle(self.dimensions);
-        let words = cell.words.get_or_set(|| (0..words).map(|_| AtomicU64::new(0)).collect());
-        Sums { words, dimensions: self.dimensions }
+        Sums { words: cell.words.get_or_set(|| Turns::new(words)), dimensions: self.dimensions }
     }
 
     /// Adds the features of a decision.
@@ -178,16 +178,19 @@ impl ProductCells {
         cells.filter_map(|(arm, cell)| Some((arm, self.read_words(cell.words.get()?)))).collect()
     }
 
-    fn read_words(&self, words: &[AtomicU64]) -> Products {
-        // Acquire: see `reward`.
-        let returned = words[0].load(Ordering::Acquire).min(super::ArmStatistics::MAX_COUNT);
-        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
-        let (rewards, products) = words[BEFORE..].split_at(self.dimensions);
+    fn read_words(&self, words: &Turns) -> Products {
+        // First: what is counted here comes with what it added.
+        let returned = words.read(0).min(super::ArmStatistics::MAX_COUNT);
+        let mut sums = words.read_all().skip(1);
         Products {
             returned,
-            squares: sane(read(&words[1])),
-            rewards: rewards.iter().map(|word| sane_difference(read(word).cast_signed())).collect(),
-            products: products.iter().map(|word| sane(read(word))).collect(),
+            squares: sane(sums.next().unwrap_or(0)),
+            rewards: sums
+                .by_ref()
+                .take(self.dimensions)
+                .map(|sum| sane_difference(sum.cast_signed()))
+                .collect(),
+            products: sums.map(sane).collect(),
         }
     }
 
@@ -204,54 +207,97 @@ impl ProductCells {
 
     /// Adds what was counted elsewhere, of as many dimensions; the caller has made sure that it fits.
     pub(crate) fn add(&self, segment: SegmentId, arm: ArmId, sums: &Products) {
-        let rewards = sums.rewards.iter().map(|sum| sum.cast_unsigned());
-        let all = [sums.returned, sums.squares].into_iter().chain(rewards);
-        let all = all.chain(sums.products.iter().copied());
-        for (word, sum) in self.touch(segment, arm).words.iter().zip(all) {
-            word.fetch_add(sum, Ordering::Release);
-        }
+        self.touch(segment, arm).words.add(sums);
+    }
+}
+
+impl Addition for Products {
+    fn to<A: Adding>(&self, words: &[AtomicU64]) {
+        let rewards = self.rewards.iter().map(|sum| sum.cast_unsigned());
+        let rest = std::iter::once(self.squares).chain(rewards).chain(self.products.iter().copied());
+        words[1..].iter().zip(rest).for_each(|(word, sum)| A::add(word, sum));
+        A::add_last(&words[0], self.returned);
     }
 }
 
 /// The sums of an arm in a segment, to be added to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sums<'a> {
-    words: &'a [AtomicU64],
+    words: &'a Turns,
     dimensions: usize,
+}
+
+/// The products of a decision, to be added or, with the other sign, taken back.
+struct Issued<'a> {
+    features: &'a Quantised,
+    dimensions: usize,
+    back: bool,
+}
+
+/// A reward of these features, or by how much it differs from the default one, in units of 2⁻²⁴.
+struct Rewarded<'a> {
+    features: &'a Quantised,
+    dimensions: usize,
+    reward: i64,
 }
 
 impl Sums<'_> {
     /// Adds the features of a decision.
     #[inline]
     pub(crate) fn issue(self, features: &Quantised) {
-        let words = &self.words[BEFORE + self.dimensions..];
-        each_product(features, |place, product| {
-            // Relaxed: a reader that meets half of a decision sees a matrix that cannot be, or hardly differs.
-            words[place].fetch_add(product, Ordering::Relaxed);
-        });
+        self.words.add(&Issued { features, dimensions: self.dimensions, back: false });
     }
 
     /// Takes the features of a decision back that were added before.
     pub(crate) fn withdraw(self, features: &Quantised) {
-        let words = &self.words[BEFORE + self.dimensions..];
-        each_product(features, |place, product| {
-            words[place].fetch_sub(product, Ordering::Relaxed);
-        });
+        self.words.add(&Issued { features, dimensions: self.dimensions, back: true });
     }
 
     /// Adds a reward, or by how much it differs from the default one, in units of 2⁻²⁴.
     pub(crate) fn reward(self, features: &Quantised, reward: i64) {
-        let rewards = &self.words[BEFORE..BEFORE + self.dimensions];
-        for (word, value) in rewards.iter().zip(with_constant(features)) {
-            // 24 and 15 digits after the point make 39: nine are rounded away, none of a reward of 0 or 1.
-            let product = (reward * i64::from(value) + (1 << 8)) >> 9;
-            // Two's complement: differences add up whatever their sign.
-            word.fetch_add(product.cast_unsigned(), Ordering::Relaxed);
+        self.words.add(&Rewarded { features, dimensions: self.dimensions, reward });
+    }
+}
+
+impl Addition for Issued<'_> {
+    /// A reader that meets half of a decision sees a matrix that cannot be, or hardly differs.
+    #[inline(always)]
+    fn to<A: Adding>(&self, words: &[AtomicU64]) {
+        let mut left = &words[BEFORE + self.dimensions..];
+        let mut values = [0; Features::MOST + 1];
+        values
+            .iter_mut()
+            .zip(with_constant(self.features))
+            .for_each(|(place, value)| *place = u64::from(value));
+        for (row, &value) in values[..self.dimensions].iter().enumerate() {
+            let places;
+            (places, left) = left.split_at(row + 1);
+            if value == 0 {
+                continue;
+            }
+            // The sign once a row.
+            let value = if self.back { value.wrapping_neg() } else { value };
+            for (word, other) in places.iter().zip(&values) {
+                A::add(word, value.wrapping_mul(*other));
+            }
         }
-        let square = (reward * reward + (1 << 17)) >> 18;
-        self.words[1].fetch_add(square.cast_unsigned(), Ordering::Relaxed);
-        // Release, and last: who counts this reward sees what it added, and its decision's features.
-        self.words[0].fetch_add(1, Ordering::Release);
+    }
+}
+
+impl Addition for Rewarded<'_> {
+    #[inline(always)]
+    fn to<A: Adding>(&self, words: &[AtomicU64]) {
+        let rewards = &words[BEFORE..BEFORE + self.dimensions];
+        for (word, value) in rewards.iter().zip(with_constant(self.features)) {
+            // 24 and 15 digits after the point make 39: nine are rounded away, none of a reward of 0 or 1.
+            let product = (self.reward * i64::from(value) + (1 << 8)) >> 9;
+            // Two's complement: differences add up whatever their sign.
+            A::add(word, product.cast_unsigned());
+        }
+        let square = (self.reward * self.reward + (1 << 17)) >> 18;
+        A::add(&words[1], square.cast_unsigned());
+        // Last: who counts this reward sees what it added, and its decision's features.
+        A::add_last(&words[0], 1);
     }
 }
 
@@ -270,29 +316,9 @@ fn with_constant(features: &Quantised) -> impl Iterator<Item = u16> + Clone {
     std::iter::once(ONE).chain(features.values().iter().copied())
 }
 
-/// The products of a lower triangle that are not 0, with their places.
-#[inline]
-fn each_product(features: &Quantised, mut add: impl FnMut(usize, u64)) {
-    let mut place = 0;
-    for (row, value) in with_constant(features).enumerate() {
-        if value == 0 {
-            place += row + 1;
-            continue;
-        }
-        for other in with_constant(features).take(row + 1) {
-            let product = u64::from(value) * u64::from(other);
-            if product != 0 {
-                add(place, product);
-            }
-            place += 1;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::features::Features;
     use crate::reward::{Reward, RewardKind};
 
     #[test]

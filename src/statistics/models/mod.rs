@@ -9,6 +9,7 @@ mod closing;
 mod featuring;
 mod forwarding;
 mod staging;
+mod turning;
 
 use loom::thread;
 
