@@ -67,12 +67,17 @@ impl Fit {
     /// The eligible arm with the largest mean + α × width at a point. Allocates nothing.
     pub(crate) fn lead(&self, point: &[f64], alpha: f64, eligible: &Eligibility) -> Lead {
         let value = |mean: f64, square: f64| mean + alpha * square.sqrt();
-        let [mean, square] = one(&self.untouched, point);
-        let untouched = value(mean, square);
+        // Once, and only where somebody is: it is a long chain of additions.
+        let mut untouched = None;
+        let of_untouched = || {
+            let [mean, square] = one(&self.untouched, point);
+            value(mean, square)
+        };
         let (mut best, mut leader, mut alone) = (f64::NEG_INFINITY, 0, false);
-        let mut consider = |arm: usize, value: f64| {
+        let mut consider = |first: usize, among: u8, value: f64| {
             if value > best {
-                (best, leader, alone) = (value, arm, true);
+                let one = first + among.trailing_zeros() as usize;
+                (best, leader, alone) = (value, one, among.is_power_of_two());
             } else if value >= best {
                 alone = false;
             }
@@ -82,22 +87,23 @@ impl Fit {
             let members = (eligible.words()[first / 64] >> (first % 64)) as u8;
             match block {
                 _ if members == 0 => {}
-                None => {
-                    let arm = first + members.trailing_zeros() as usize;
-                    consider(arm, untouched);
-                    if !members.is_power_of_two() {
-                        consider(arm, untouched);
-                    }
-                }
+                None => consider(first, members, *untouched.get_or_insert_with(of_untouched)),
                 Some(block) => {
                     let (means, squares) = block.at(point);
                     // All eight roots at once, whoever is eligible.
-                    let values: [f64; LANES] = std::array::from_fn(|lane| value(means[lane], squares[lane]));
-                    for (lane, value) in values.into_iter().enumerate() {
-                        if members >> lane & 1 == 1 {
-                            consider(first + lane, value);
+                    let mut values: [f64; LANES] =
+                        std::array::from_fn(|lane| value(means[lane], squares[lane]));
+                    if members != u8::MAX {
+                        for (lane, value) in values.iter_mut().enumerate() {
+                            *value = if members >> lane & 1 == 1 { *value } else { f64::NEG_INFINITY };
                         }
                     }
+                    // The best of the block first: whether it leads is asked once, since the answer is hard to guess.
+                    let [a, b, c, d, e, f, g, h] = values;
+                    let halves = [greater(a, e), greater(b, f), greater(c, g), greater(d, h)];
+                    let most = greater(greater(halves[0], halves[1]), greater(halves[2], halves[3]));
+                    let among = |bits: u8, lane: usize| bits | u8::from(values[lane] >= most) << lane;
+                    consider(first, (0..LANES).fold(0, among), most);
                 }
             }
         }
@@ -112,12 +118,12 @@ impl Fit {
             noise: self.noise,
             logistic: self.logistic,
         };
-        let untouched = one(&self.untouched, point);
+        let mut untouched = None;
         let mut beliefs = Vec::with_capacity(arms.len());
         let (mut at_hand, mut means, mut squares) = (usize::MAX, [0.0; LANES], [0.0; LANES]);
         for arm in arms {
             let Some(block) = &self.blocks[arm.index() / LANES] else {
-                beliefs.push(belief(untouched));
+                beliefs.push(belief(*untouched.get_or_insert_with(|| one(&self.untouched, point))));
                 continue;
             };
             if at_hand != arm.index() / LANES {
@@ -147,16 +153,32 @@ impl Block {
         let (coefficients, mut left) = self.0.split_at(point.len());
         let means = combined(coefficients, point);
         let mut squares = [0.0; LANES];
-        for length in 1..=point.len() {
-            let row;
-            (row, left) = left.split_at(length);
-            let row = combined(row, point);
-            for (square, entry) in squares.iter_mut().zip(row) {
-                *square += entry * entry;
+        let mut add = |sums: [f64; LANES]| {
+            for (square, sum) in squares.iter_mut().zip(sums) {
+                *square += sum * sum;
             }
+        };
+        let mut length = 1;
+        while length < point.len() {
+            let (row, next);
+            (row, left) = left.split_at(length);
+            (next, left) = left.split_at(length + 1);
+            let [row, next] = both_combined(row, next, point);
+            add(row);
+            add(next);
+            length += 2;
+        }
+        if length == point.len() {
+            add(combined(left, point));
         }
         (means, squares)
     }
+}
+
+/// The greater of two numbers; one instruction, where `f64::max` cares for what is none.
+#[inline(always)]
+fn greater(one: f64, other: f64) -> f64 {
+    if one > other { one } else { other }
 }
 
 /// Σ x_j row_j, lane by lane.
@@ -165,6 +187,24 @@ fn combined(rows: &[[f64; LANES]], point: &[f64]) -> [f64; LANES] {
     let mut sums = [0.0; LANES];
     for (row, &coordinate) in rows.iter().zip(point) {
         for (sum, entry) in sums.iter_mut().zip(row) {
+            *sum += entry * coordinate;
+        }
+    }
+    sums
+}
+
+/// The same of two rows, of which the second is longer by one: twice the sums in flight, and coordinates loaded once.
+#[inline]
+fn both_combined(row: &[[f64; LANES]], next: &[[f64; LANES]], point: &[f64]) -> [[f64; LANES]; 2] {
+    let mut sums = [[0.0; LANES]; 2];
+    for ((one, other), &coordinate) in row.iter().zip(next).zip(point) {
+        for lane in 0..LANES {
+            sums[0][lane] += one[lane] * coordinate;
+            sums[1][lane] += other[lane] * coordinate;
+        }
+    }
+    if let (Some(last), Some(&coordinate)) = (next.get(row.len()), point.get(row.len())) {
+        for (sum, entry) in sums[1].iter_mut().zip(last) {
             *sum += entry * coordinate;
         }
     }
