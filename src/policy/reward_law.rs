@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::belief::best::{self, probability_best_of};
-use crate::belief::{Beta, Gamma, Marginal, NormalInverseGamma, ZeroInflated, payments};
+use crate::belief::{Beta, Gamma, Gaussian, Marginal, NormalInverseGamma, ZeroInflated, payments};
 use crate::statistics::ArmStatistics;
 
 use super::parameter::positive;
@@ -68,7 +68,9 @@ impl RewardLaw {
     /// nothing tells the arms apart.
     pub(super) fn contenders(self, view: &View<'_>) -> Option<Vec<(u32, f64)>> {
         if let Some(linear) = view.linear() {
-            return best_of(linear.iter().map(|belief| belief.gaussian()));
+            let posteriors: Vec<Gaussian> = linear.iter().map(|belief| belief.gaussian()).collect();
+            let alike = posteriors.iter().all(|posterior| *posterior == posteriors[0]);
+            return (!alike).then(|| best::contenders_of_gaussians(&posteriors));
         }
         let arms = view.statistics();
         match self {

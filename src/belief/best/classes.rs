@@ -1,14 +1,13 @@
 //! Equal posteriors are one class, computed once.
 
-use super::super::Beta;
 use super::tolerance::Tolerance;
 
 /// The different posteriors among those given, with how many arms share each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Classes {
-    /// First shape of each class.
+    /// First shape of each class; of Gaussians the mean.
     pub(super) alpha: Vec<f64>,
-    /// Second shape of each class.
+    /// Second shape of each class; of Gaussians the deviation.
     pub(super) beta: Vec<f64>,
     /// Arms in each class, a whole number.
     pub(super) size: Vec<f64>,
@@ -34,7 +33,7 @@ impl Classes {
     /// class gone and founds another. That costs time, never accuracy: equal classes get equal probabilities, because
     /// those depend on the shapes and on the product over all classes only. But few different posteriors are promised
     /// more digits, so while the classes are few they are never founded twice.
-    pub(super) fn fill(&mut self, posteriors: &[Beta]) {
+    pub(super) fn fill(&mut self, posteriors: impl ExactSizeIterator<Item = (f64, f64)>) {
         self.alpha.clear();
         self.beta.clear();
         self.size.clear();
@@ -44,8 +43,7 @@ impl Classes {
         let shift = 64 - slots.trailing_zeros();
         self.slots.clear();
         self.slots.resize(slots, EMPTY);
-        for posterior in posteriors {
-            let (alpha, beta) = (posterior.alpha(), posterior.beta());
+        for (alpha, beta) in posteriors {
             let slot = hash(alpha, beta, shift);
             let class = match self.slots[slot] as usize {
                 class if self.is(class, alpha, beta) => class,
@@ -96,12 +94,12 @@ mod tests {
 
     #[test]
     fn equal_posteriors_share_a_class() {
-        let (one, other) = (Beta::UNIFORM, Beta::JEFFREYS);
+        let (one, other) = ((1.0, 1.0), (0.5, 0.5));
         let mut classes = Classes::default();
-        classes.fill(&[one, other, one, one]);
+        classes.fill([one, other, one, one].into_iter());
         assert_eq!(classes.of, [0, 1, 0, 0]);
         assert_eq!(classes.size, [3.0, 1.0]);
-        classes.fill(&[other]);
+        classes.fill([other].into_iter());
         assert_eq!((classes.len(), classes.alpha[0].to_bits()), (1, 0.5_f64.to_bits()));
     }
 }

@@ -12,19 +12,19 @@ use super::waiting::{Edge, Moved, Tail, Waiting};
 const QUIET: f64 = 0.3;
 
 /// How much wider than the one before a panel may be.
-const WIDENING: f64 = 3.0;
+pub(super) const WIDENING: f64 = 3.0;
 
 /// How much narrower a panel is when tried again.
-const NARROWING: f64 = 0.6;
+pub(super) const NARROWING: f64 = 0.6;
 
 /// How often a panel is tried before it is taken as it is: 0.6¹² is 1/500, and rounding then is what the check sees.
-const TRIALS: usize = 12;
+pub(super) const TRIALS: usize = 12;
 
 /// The longest step from the reference point: e⁶⁹⁰ is still a normal number.
 const FARTHEST: f64 = 690.0;
 
 /// A bound on the panels, far above what any admissible posteriors need.
-const MOST_PANELS: usize = 10_000;
+pub(super) const MOST_PANELS: usize = 10_000;
 
 /// The arms on their way from waiting to probabilities.
 #[derive(Clone, Debug, Default)]
@@ -37,11 +37,11 @@ pub(super) struct March {
 
 /// The growth of the product of distribution functions towards the right, at an edge.
 #[derive(Clone, Copy, Debug)]
-struct Growth {
+pub(super) struct Growth {
     /// The derivative of its logarithm.
-    hazard: f64,
+    pub(super) hazard: f64,
     /// How fast the hazard grows towards the left.
-    acceleration: f64,
+    pub(super) acceleration: f64,
 }
 
 impl March {
@@ -156,7 +156,7 @@ impl Measured {
     ///
     /// Errors of opposite sign in two arms cancel in that sum. So the square of the product, which is steeper and
     /// shows coarse nodes sooner, must obey the theorem too; a tenth of the precision is enough there.
-    fn resolved(&self, panel: &Panel, product_right: f64, check: f64) -> bool {
+    pub(super) fn resolved(&self, panel: &Panel, product_right: f64, check: f64) -> bool {
         let gain: [f64; NODES] = std::array::from_fn(|i| self.product[i] * self.hazard[i]);
         let gain_of_square = std::array::from_fn(|i| 2.0 * self.product[i] * gain[i]);
         let loss = product_right - self.product_left;
@@ -168,7 +168,7 @@ impl Measured {
 
 impl Growth {
     /// Extrapolated to the left edge of a panel from the two nodes nearest to it.
-    fn at_left(measured: &Measured, width: f64) -> Growth {
+    pub(super) fn at_left(measured: &Measured, width: f64) -> Growth {
         let (near, far) = (measured.hazard[NODES - 1], measured.hazard[NODES - 3]);
         let slope = rough_ln(near / far) / (width * (PLACES[NODES - 1] - PLACES[NODES - 3]));
         // A hazard that hardly grows would divide zero by zero.
@@ -179,7 +179,7 @@ impl Growth {
 
     /// The width of a panel that the product, falling ever faster towards the left, lets be integrated well, when its
     /// logarithm has fallen by `fallen` and has `ahead` still to fall.
-    fn width(&self, fallen: f64, ahead: f64, tolerance: &Tolerance) -> f64 {
+    pub(super) fn width(&self, fallen: f64, ahead: f64, tolerance: &Tolerance) -> f64 {
         // The less is left of the product, the less precisely its fall needs to be known.
         let bearable = tolerance.fall * (1.0 + 0.15 * fallen);
         // The last panel may fall further: where the product is nearly nothing, so is what is missed.

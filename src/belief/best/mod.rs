@@ -57,6 +57,12 @@
 //! Three panels for realistic posteriors, whatever the number of arms; five to seven where pulls are few or very unequal,
 //! more if a shape is far below one. Equal posteriors are computed once, so counts in the hundreds merge thousands of arms.
 //!
+//! # Gaussians
+//!
+//! What a linear model believes of a request's arms are Gaussians, and the request waits for their probabilities. The same march
+//! serves them, on the mean itself, with the same tolerances and promises; the largest total variation found among five hundred
+//! random instances of 2 to 128 arms, deviations from 10⁻⁹ to 2, was 9·10⁻⁸ (standard) and 9·10⁻¹¹ (few).
+//!
 //! # Same bits everywhere
 //!
 //! Nothing but additions, multiplications, divisions and square roots of IEEE 754, in an order that the source fixes, and
@@ -64,6 +70,7 @@
 
 mod classes;
 pub(super) mod elementary;
+mod gaussians;
 mod height;
 mod march;
 mod marginals;
@@ -77,8 +84,9 @@ pub use marginals::probability_best_of;
 
 use std::cell::Cell;
 
-use super::Beta;
+use super::{Beta, Gaussian};
 use classes::Classes;
+use gaussians::Gaussians;
 use march::March;
 use point::Point;
 
@@ -117,6 +125,14 @@ pub(crate) fn contenders(posteriors: &[Beta]) -> Vec<(u32, f64)> {
 pub(crate) fn contenders_above_means(posteriors: &[Beta]) -> Vec<(u32, f64)> {
     with_spare(posteriors.len(), |workspace| {
         workspace.run_above_means(posteriors);
+        workspace.contenders()
+    })
+}
+
+/// The same of Gaussian posteriors, with the same promises.
+pub(crate) fn contenders_of_gaussians(posteriors: &[Gaussian]) -> Vec<(u32, f64)> {
+    with_spare(posteriors.len(), |workspace| {
+        workspace.run_gaussians(posteriors);
         workspace.contenders()
     })
 }
@@ -160,6 +176,7 @@ thread_local! {
 pub struct Workspace {
     classes: Classes,
     march: March,
+    gaussians: Gaussians,
     /// The probability of one arm of each class.
     of_class: Vec<f64>,
 }
@@ -174,7 +191,7 @@ impl Workspace {
 
     /// Finds the class of each posterior and the probability of each class.
     fn run(&mut self, posteriors: &[Beta]) {
-        self.classes.fill(posteriors);
+        self.classes.fill(posteriors.iter().map(|posterior| (posterior.alpha(), posterior.beta())));
         if self.classes.len() <= 1 {
             self.of_class.clear();
             self.of_class.push(1.0 / posteriors.len() as f64);
@@ -183,9 +200,20 @@ impl Workspace {
         }
     }
 
+    /// The same of Gaussians.
+    fn run_gaussians(&mut self, posteriors: &[Gaussian]) {
+        self.classes.fill(posteriors.iter().map(|posterior| (posterior.mean(), posterior.deviation())));
+        if self.classes.len() <= 1 {
+            self.of_class.clear();
+            self.of_class.push(1.0 / posteriors.len() as f64);
+        } else {
+            self.gaussians.run(&self.classes, posteriors.len(), &mut self.of_class);
+        }
+    }
+
     /// The same where no rate counts for less than its mean.
     fn run_above_means(&mut self, posteriors: &[Beta]) {
-        self.classes.fill(posteriors);
+        self.classes.fill(posteriors.iter().map(|posterior| (posterior.alpha(), posterior.beta())));
         if self.classes.len() <= 1 {
             self.of_class.clear();
             self.of_class.push(1.0 / posteriors.len() as f64);

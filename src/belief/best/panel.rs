@@ -91,6 +91,16 @@ impl Panel {
         }
     }
 
+    /// A panel of this width where log-densities are parabolas: `alpha` is their slope at its right edge, `beta` minus their curvature.
+    pub(super) fn of_parabolas(width: f64) -> Panel {
+        let steps = PLACES.map(|place| -width * place);
+        Panel {
+            u: steps.map(|step| [step * LOG2_E; LANES]),
+            v: steps.map(|step| [-0.5 * (step * step) * LOG2_E; LANES]),
+            half_width: 0.5 * width,
+        }
+    }
+
     /// Densities, tails and products at the nodes and the left edge; nothing is gathered yet, so that a panel found too
     /// wide can be tried again.
     #[inline(never)]
