@@ -8,7 +8,7 @@ use crate::belief::{Beta, Linear, LinearBelief};
 use crate::decision::Decision;
 use crate::features::{FeatureError, Features, Quantised};
 use crate::plan::{Drawn, Plan, SegmentPlans, Sole};
-use crate::policy::{Observes, Policy, View};
+use crate::policy::{Observes, Policy, Unread, View};
 use crate::segment::SegmentId;
 use crate::statistics::{CohortId, ProductCells};
 use crate::sync::SetOnce;
@@ -79,7 +79,7 @@ impl Bandit {
     /// As [`Bandit::select`], but the plan is made for this request: from what the [linear model](crate::belief::linear) believes of each
     /// arm given the features, by the same policy, with the same exploration share, floors and caps. The propensity is exact
     /// likewise. With [`LinUcb`](crate::policy::LinUcb) and without bounds nothing is laid out or allocated but where arms
-    /// are equal; other policies are asked anew for each request. Thompson sampling then is a quadrature, some tens of
+    /// are equal; other policies are asked anew for each request. Thompson sampling then is a quadrature, some
     /// microseconds for 16 arms; policies that look at counters alone select as they would without features.
     ///
     /// With a [window](crate::BanditBuilder::window) all holds as without features: the reward counts once, however late it
@@ -242,15 +242,17 @@ impl Bandit {
         point: &[f64],
     ) -> Result<Plan, SelectError> {
         let arms = eligible.to_vec();
-        let statistics = match (&self.waiting, &self.exchange) {
+        let read = || match (&self.waiting, &self.exchange) {
             (None, None) => self.cells.read_each(segment, &arms),
             _ => self.known(segment, &arms).statistics,
         };
+        // With a window that is a walk through its cohorts.
+        let counters = Unread::new(&read);
         let linear = fit.beliefs(point, &arms);
         let posteriors: Vec<Beta> = linear.iter().map(LinearBelief::beta).collect();
         let everyone = Everyone(self);
-        let view = View::new(&arms, &posteriors, &statistics).of_segment(segment).with_portfolio(&everyone);
-        let probabilities = self.policy.probabilities(&view.with_linear(&linear));
+        let view = View::of_request(&arms, (&posteriors, &linear), &counters);
+        let probabilities = self.policy.probabilities(&view.of_segment(segment).with_portfolio(&everyone));
         Ok(Plan::bounded(eligible.clone(), &probabilities, self.exploration, self.shares.as_ref())?)
     }
 }

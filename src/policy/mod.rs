@@ -53,6 +53,7 @@ mod bayes_ucb;
 mod burn_in;
 mod conditional_value_at_risk;
 mod conservative;
+mod counted;
 mod divergence;
 mod epsilon_greedy;
 mod exp3_ix;
@@ -120,6 +121,7 @@ pub use ucb1_tuned::Ucb1Tuned;
 pub use uniform::Uniform;
 pub use worst_off::{Robustness, WorstOff};
 
+pub(crate) use counted::Unread;
 pub(crate) use index::shared;
 
 use std::fmt;
@@ -128,6 +130,8 @@ use crate::arm::ArmId;
 use crate::belief::{Beta, Importance, LinearBelief, Losses};
 use crate::segment::SegmentId;
 use crate::statistics::ArmStatistics;
+
+use counted::Counted;
 
 /// A rule that says how often each eligible arm should be selected, given what is known.
 pub trait Policy: fmt::Debug + Send + Sync {
@@ -202,7 +206,7 @@ pub enum Observes {
 pub struct View<'a> {
     arms: &'a [ArmId],
     posteriors: &'a [Beta],
-    statistics: &'a [ArmStatistics],
+    statistics: Counted<'a>,
     segment: SegmentId,
     losses: Option<&'a Losses>,
     portfolio: Option<&'a dyn Portfolio>,
@@ -222,7 +226,7 @@ impl<'a> View<'a> {
         Self {
             arms,
             posteriors,
-            statistics,
+            statistics: Counted::AtHand(statistics),
             segment: SegmentId::new(0),
             losses: None,
             portfolio: None,
@@ -263,6 +267,16 @@ impl<'a> View<'a> {
     pub fn with_goals(self, goals: &'a [Vec<Beta>]) -> Self {
         assert!(goals.iter().all(|goal| goal.len() == self.arms.len()), "one entry per arm");
         Self { goals, ..self }
+    }
+
+    /// A view of these arms as a linear model sees them, whose counters are read if a policy asks.
+    pub(crate) fn of_request(
+        arms: &'a [ArmId],
+        (posteriors, linear): (&'a [Beta], &'a [LinearBelief]),
+        counters: &'a Unread<'a>,
+    ) -> Self {
+        let view = Self { statistics: Counted::Unread(counters), ..Self::new(&[], &[], &[]) };
+        Self { arms, posteriors, linear: Some(linear), ..view }
     }
 
     /// The same view of a request with features: what a linear model believes of each arm then. The
@@ -307,7 +321,7 @@ impl<'a> View<'a> {
     /// What was counted of each arm.
     #[must_use]
     pub fn statistics(&self) -> &'a [ArmStatistics] {
-        self.statistics
+        self.statistics.each()
     }
 
     /// The segment.
@@ -345,7 +359,7 @@ impl<'a> View<'a> {
     /// Decisions for the eligible arms so far.
     #[must_use]
     pub fn selections(&self) -> u64 {
-        self.statistics.iter().map(|arm| arm.issued()).sum()
+        self.statistics().iter().map(|arm| arm.issued()).sum()
     }
 }
 
