@@ -9,6 +9,7 @@
 
 #![cfg(pause)]
 
+mod features;
 mod late;
 
 use std::sync::mpsc::{self, RecvTimeoutError};
