@@ -2,7 +2,7 @@
 
 use crate::segment::{SegmentId, Segments};
 
-use super::{Beta, Tried};
+use super::{Beta, Tried, typical_rate};
 
 /// What a segment believes of each arm if it learns from the segments it has attributes in common with.
 ///
@@ -25,7 +25,8 @@ use super::{Beta, Tried};
 /// sharpened Thompson sampling) 1,726 ± 75 against 1,579 ± 81 payments, where single cells differ twice
 /// as much 3,023 ± 119 against 2,497 ± 142.
 ///
-/// At the top the arms are alike in the same way, so that they learn from each other where nothing else is known. Given the
+/// At the top the arms are alike in the same way, so that they learn from each other where nothing else is known; their mean is that of
+/// arms, not of sends, most of which are of the best. Given the
 /// parents the arms are independent, and so the probability of being best is a quadrature as ever.
 ///
 /// C. N. Morris (1983), *Parametric Empirical Bayes Inference: Theory and Applications*; J. C. Kleinman (1973), *Proportions with
@@ -114,9 +115,8 @@ pub fn borrow(
     let mut counts = Counts::of(arms, results, 0, width);
     for depth in 0..=sizes.len() {
         if depth == 0 {
-            let (rate, _) = steady(counts.all());
-            let (rho, strength) = likeness(counts.0.iter().map(|&told| (told, rate)));
-            strengths.push(strength);
+            let (rate, rho) = typical(&counts);
+            strengths.push(trials_of(rho));
             words = vec![(rate, trials_of(rho)); arms];
             continue;
         }
@@ -186,9 +186,14 @@ impl Counts {
     }
 }
 
-/// The rate of all together, leaning on one success in twenty trials while there is little.
-fn steady((trials, earned): (f64, f64)) -> (f64, f64) {
-    (((earned + 1.0) / (trials + 20.0)).clamp(LEAST_RATE, 1.0 - LEAST_RATE), trials)
+/// The rate of a typical arm, and how much arms differ from it: each by the other.
+fn typical(counts: &Counts) -> (f64, f64) {
+    let (mut rate, mut rho) = (0.0, RHO);
+    for _ in 0..STEPS {
+        rate = typical_rate(counts.0.iter().copied(), trials_of(rho)).clamp(LEAST_RATE, 1.0 - LEAST_RATE);
+        (rho, _) = likeness(counts.0.iter().map(|&told| (told, rate)));
+    }
+    (rate, rho)
 }
 
 /// How much cells of the same expected rate differ beyond chance: ρ, and the strength M = 1/ρ − 1.

@@ -25,6 +25,7 @@ mod recovery;
 mod student;
 mod tail;
 mod tried;
+mod typical;
 mod value;
 mod warm_start;
 mod zero_inflated;
@@ -52,3 +53,4 @@ pub use zero_inflated::{AmountPerMessage, ZeroInflated, ZeroInflatedError, payme
 pub(crate) use confidence_sequence::normal_mixture;
 pub(crate) use evidence::Evidence;
 pub(crate) use logarithm::log_shortfall;
+pub(crate) use typical::typical_rate;

@@ -24,7 +24,7 @@ const HOPELESS: f64 = 5.0;
 const PLAIN: f64 = 1.0 / 8.0;
 
 /// How many deviations, about, the best of all arms may lie above the mode in a tempered draw.
-const TEMPER: f64 = 0.8;
+const TEMPER: f64 = 1.2;
 
 /// Trials of each arm after which draws are tempered by no more than half, where levels say all there is to say of arms and where they
 /// say nothing: in between, by the share of the variance that is of single arms.
@@ -70,7 +70,7 @@ const FALL: f64 = 2.0;
 ///
 /// The maximum of m equal Gaussians lies √(2 ln m) deviations above their mean, so that of very many arms each draw finds another
 /// one best, and Thompson sampling tries all before it uses what it knows. So where draws are `tempered`, deviations from the
-/// mode are multiplied by α = min(1, 0.8 / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws
+/// mode are multiplied by α = min(1, 1.2 / √(2 H)) in seven draws of eight, for the entropy H of the frequencies in the draws
 /// that are not: a contest that is decided is left alone. What that saves early is lost by holding to the second best late; so α is
 /// at least n / (n + (1 + 9 ρ) K), for n trials of K arms, where ρ is the share of what single arms have of their own in the variance of
 /// logits: the more there is to learn of each arm by itself, the longer it takes to have learnt it.

@@ -74,7 +74,7 @@ const OPEN_ARMS: usize = 1_024;
 /// after these results: (position, share), ascending by position, shares of 1 together.
 ///
 /// Of more than 1,024 arms, seven draws of eight are tempered: their deviations from the mode are multiplied by
-/// min(1, max(0.8 / √(2 H), n / (n + (1 + 9 ρ) K))), for the entropy H of the frequencies in draws that are not, n trials of K arms, and
+/// min(1, max(1.2 / √(2 H), n / (n + (1 + 9 ρ) K))), for the entropy H of the frequencies in draws that are not, n trials of K arms, and
 /// the share ρ of what single arms have of their own in the variance of logits.
 /// Else each draw finds another arm best, and all are tried before what is known is used.
 #[must_use]
