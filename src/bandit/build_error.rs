@@ -20,6 +20,8 @@ pub enum BuildError {
         /// The share given.
         share: f64,
     },
+    /// The warm start was made for other arms or segments.
+    WarmStart,
     /// Floors and caps that cannot be kept, or of what does not exist.
     Shares(SharesError),
     /// The policy needs more further goals than are declared.
@@ -90,6 +92,7 @@ impl fmt::Display for BuildError {
         match self {
             Self::RewardKind(error) => error.fmt(f),
             Self::Exploration { share } => write!(f, "exploration share {share} is not in [0, 1]"),
+            Self::WarmStart => f.write_str("the warm start was made for other arms or segments"),
             Self::Goals { goals, declared } => {
                 write!(f, "the policy needs {goals} further goals, and {declared} are declared")
             }

@@ -1,7 +1,7 @@
 //! How a bandit is put together.
 
 use crate::arm::{Arm, ArmSpace};
-use crate::belief::{Beta, Forgetting, Linear, Pending};
+use crate::belief::{Beta, Forgetting, Linear, Pending, WarmStart};
 use crate::decision::{Keyring, TokenKey};
 use crate::features::Features;
 use crate::plan::{Cadence, Shares};
@@ -104,11 +104,18 @@ impl BanditBuilder {
         self
     }
 
-    /// The same for each arm in each segment, where they differ: by [recency](crate::belief::Recovery), by channel, by what
-    /// another portfolio has taught. Called for each eligible arm whenever a plan is made: it always has to say the same.
+    /// The same for each arm in each segment, where they differ: by [recency](crate::belief::Recovery), by channel. Called for each eligible arm whenever a plan is made: it always has to say the same.
     #[must_use]
     pub fn prior_by(mut self, prior: impl Fn(Segment<'_>, Arm<'_>) -> Beta + Send + Sync + 'static) -> Self {
         self.priors = Priors::By(Box::new(prior));
+        self
+    }
+
+    /// The same by what was learnt elsewhere: priors for policies that go by beliefs, and for [those that pool](WarmStart) results
+    /// that count beside those of the bandit's own decisions. It is in no counter and no snapshot: give it again after a restart.
+    #[must_use]
+    pub fn warm_start(mut self, start: WarmStart) -> Self {
+        self.priors = Priors::Warm(Box::new(start));
         self
     }
 

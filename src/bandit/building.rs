@@ -15,6 +15,7 @@ use super::contextual::Contextual;
 use super::delays_by::Groups;
 use super::exchange::Exchange;
 use super::observing::Stages;
+use super::priors::Priors;
 use super::waiting::Waiting;
 use super::{Bandit, BanditBuilder, BuildError};
 
@@ -34,6 +35,11 @@ impl BanditBuilder {
         self.reward.validate().map_err(BuildError::RewardKind)?;
         if !(0.0..=1.0).contains(&self.exploration) {
             return Err(BuildError::Exploration { share: self.exploration });
+        }
+        if let Priors::Warm(start) = &self.priors
+            && !start.fits(&self.arms, &self.segments)
+        {
+            return Err(BuildError::WarmStart);
         }
         let goals = Goals::from(self.goal_totals()?);
         let mut numbers = vec![self.keys.current.id()];

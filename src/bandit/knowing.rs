@@ -34,7 +34,11 @@ impl Portfolio for Everyone<'_> {
     }
 
     fn tried(&self, segment: SegmentId) -> Vec<Tried> {
-        self.0.tried(segment)
+        let counted = self.0.tried(segment);
+        match &self.0.priors {
+            Priors::Warm(start) => Tried::together(counted, start.tried(segment)),
+            _ => counted,
+        }
     }
 }
 
@@ -258,7 +262,8 @@ impl Bandit {
     }
 
     /// What the arms have earned in a segment, of all that have been tried there, ascending: the counts that beliefs are formed
-    /// from, weighted for age and delay, without the prior. For a [warm start](crate::belief::WarmStart) of another portfolio.
+    /// from, weighted for age and delay, without the prior or a warm start of its own. For a [warm
+    /// start](crate::belief::WarmStart) of another portfolio.
     ///
     /// # Panics
     ///

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::arm::{Arm, ArmId};
-use crate::belief::Beta;
+use crate::belief::{Beta, WarmStart};
 use crate::segment::{Segment, SegmentId};
 
 use super::Bandit;
@@ -15,6 +15,8 @@ type By = dyn Fn(Segment<'_>, Arm<'_>) -> Beta + Send + Sync;
 pub(super) enum Priors {
     Alike(Beta),
     By(Box<By>),
+    /// What was learnt elsewhere.
+    Warm(Box<WarmStart>),
 }
 
 impl fmt::Debug for Priors {
@@ -22,6 +24,7 @@ impl fmt::Debug for Priors {
         match self {
             Self::Alike(prior) => prior.fmt(f),
             Self::By(_) => f.write_str("by segment and arm"),
+            Self::Warm(start) => write!(f, "a warm start: {}", start.matched()),
         }
     }
 }
@@ -33,6 +36,7 @@ impl Bandit {
         match &self.priors {
             Priors::Alike(prior) => *prior,
             Priors::By(by) => by(self.segments.segment(segment), self.arms.arm(arm)),
+            Priors::Warm(start) => start.of(segment, arm),
         }
     }
 }

@@ -19,6 +19,7 @@ mod importance;
 pub mod linear;
 mod logarithm;
 mod marginal;
+mod namesakes;
 mod normal_inverse_gamma;
 mod pooling;
 mod recovery;
@@ -47,7 +48,7 @@ pub use recovery::{Recovery, RecoveryError};
 pub use student::StudentT;
 pub use tried::Tried;
 pub use value::{expected_maximum, value_remaining};
-pub use warm_start::{WarmStart, WarmStartError};
+pub use warm_start::{Matched, WarmStart, WarmStartError};
 pub use zero_inflated::{AmountPerMessage, ZeroInflated, ZeroInflatedError, payments};
 
 pub(crate) use confidence_sequence::normal_mixture;

@@ -25,4 +25,38 @@ impl Tried {
     pub(crate) fn counted<'a>(arms: impl IntoIterator<Item = (ArmId, &'a ArmStatistics)>) -> Vec<Self> {
         Self::those(arms.into_iter().map(|(arm, told)| (arm, (told.returned() as f64, told.sum()))))
     }
+
+    /// Both together, of arms that ascend in each.
+    pub(crate) fn together(one: Vec<Self>, other: &[Self]) -> Vec<Self> {
+        if other.is_empty() {
+            return one;
+        }
+        let mut both = Vec::with_capacity(one.len() + other.len());
+        let mut left = other.iter().copied().peekable();
+        for told in one {
+            both.extend(std::iter::from_fn(|| left.next_if(|more| more.arm < told.arm)));
+            let more = left.next_if(|more| more.arm == told.arm);
+            // Rounded sums keep the order of what is added: no more is earned than tried.
+            let (trials, earned) = more.map_or((0.0, 0.0), |more| (more.trials, more.earned));
+            both.push(Self { trials: told.trials + trials, earned: told.earned + earned, ..told });
+        }
+        both.extend(left);
+        both
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_twice_is_added_by_arm() {
+        let told = |arm, trials, earned| Tried { arm: ArmId::new(arm), trials, earned };
+        let one = vec![told(1, 10.0, 1.0), told(4, 20.0, 2.0)];
+        let other = [told(0, 1.0, 0.5), told(2, 2.0, 0.5), told(4, 4.0, 1.0), told(9, 8.0, 0.0)];
+        let both = [other[0], told(1, 10.0, 1.0), other[1], told(4, 24.0, 3.0), other[3]];
+        assert_eq!(Tried::together(one.clone(), &other), both);
+        assert_eq!(Tried::together(Vec::new(), &other), other);
+        assert_eq!(Tried::together(one.clone(), &[]), one);
+    }
 }

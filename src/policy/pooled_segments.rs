@@ -9,10 +9,11 @@ use super::{Observes, Policy, Probabilities, View};
 /// are alike.
 ///
 /// Declare first the attribute that matters most: segments that share the first ones are next of kin. The prior of the
-/// bandit has no say; a segment of which nothing is known believes what its parent does. The other policy should go by beliefs,
+/// bandit has no say, but a [warm start](crate::belief::WarmStart) does, by its discounted trials; a segment of which nothing is known
+/// believes what its parent does. The other policy should go by beliefs,
 /// as Thompson sampling does, not by counters, as UCB does.
 ///
-/// A plan is due by the events of its own segment, and the work follows segments × arms: some 100 ns for each of them that has
+/// A plan is due by the events of its own segment (what others have learnt meanwhile shows in it from then on), and the work follows segments × arms: some 100 ns for each of them that has
 /// results.
 ///
 /// Payments lost in 50,000 sends to not knowing the best arm, 96 arms × 12 segments that differ by 0.3 on the logit (`FactorWorld`,

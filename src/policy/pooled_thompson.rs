@@ -55,7 +55,11 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// slightly higher rates). With a single dimension there is nothing to pool but the rate that arms have in common.
 ///
 /// Rewards are taken for 0 or 1, those in a range with the caution of [`Thompson`](super::Thompson). The bandit's prior
-/// has no say: what is expected of the effects takes its place.
+/// has no say: what is expected of the effects takes its place. A [warm start](crate::belief::WarmStart) has: its discounted
+/// trials count as if they had been made here.
+///
+/// A plan is due by the events of its own segment: what others have learnt meanwhile shows in it from then on, so that a segment of
+/// few customers draws for some time from what all knew at its last event.
 ///
 /// ```
 /// use tactful::policy::{Policy, PooledThompson};

@@ -23,6 +23,7 @@ pub trait Portfolio: fmt::Debug {
     fn segmentation(&self) -> &Segments;
 
     /// What the arms have earned in one of the segments, of all arms that have been tried there, eligible or not, in ascending
-    /// order: the same counts that beliefs are formed from, without any prior.
+    /// order: the same counts that beliefs are formed from, without any prior, and what a [warm
+    /// start](crate::belief::WarmStart::tried) adds to them.
     fn tried(&self, segment: SegmentId) -> Vec<Tried>;
 }

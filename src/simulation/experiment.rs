@@ -7,7 +7,7 @@ use std::collections::binary_heap::PeekMut;
 use rand::SeedableRng;
 
 use crate::arm::Arm;
-use crate::belief::Beta;
+use crate::belief::{Beta, WarmStart};
 use crate::plan::{Bounds, Cadence, Plan, Shares, SharesError};
 use crate::policy::{Policy, Probabilities};
 use crate::reward::{Quantity, Reward, RewardKind};
@@ -41,6 +41,8 @@ pub struct Experiment<'a> {
     settings: Settings,
     /// Priors by segment and arm; empty if all are alike.
     priors: Vec<Vec<Beta>>,
+    /// Where they are those of a warm start, the start.
+    start: Option<WarmStart>,
     /// Priors of the further goals.
     goals: Vec<Beta>,
     bounds: Option<Bounds>,
@@ -96,8 +98,8 @@ impl<'a> Experiment<'a> {
         let checkpoints = decades.flat_map(|decade| [1, 2, 5].map(|digit| decade.saturating_mul(digit)));
         let checkpoints = checkpoints.take_while(|&time| time < horizon).chain([horizon]).collect();
         let goals = vec![Beta::UNIFORM; world.goals()];
-        let (priors, bounds) = (Vec::new(), None);
-        Self { world, horizon, checkpoints, settings, priors, goals, bounds, batch: 1, delay: 0 }
+        let (priors, start, bounds) = (Vec::new(), None, None);
+        Self { world, horizon, checkpoints, settings, priors, start, goals, bounds, batch: 1, delay: 0 }
     }
 
     /// The same experiment, looked at after these numbers of decisions and at the horizon; those beyond it are left out.
@@ -132,7 +134,7 @@ impl<'a> Experiment<'a> {
     /// The same experiment with another prior than Beta(1, 1).
     #[must_use]
     pub fn prior(mut self, prior: Beta) -> Self {
-        (self.settings.prior, self.priors) = (prior, Vec::new());
+        (self.settings.prior, self.priors, self.start) = (prior, Vec::new(), None);
         self
     }
 
@@ -142,6 +144,21 @@ impl<'a> Experiment<'a> {
         let arms = self.world.arms();
         let of = |segment| arms.iter().map(|arm| prior(segment, arm)).collect();
         self.priors = self.world.segments().iter().map(of).collect();
+        self.start = None;
+        self
+    }
+
+    /// The same experiment by what was learnt elsewhere, as a bandit takes it [too](crate::BanditBuilder::warm_start).
+    ///
+    /// # Panics
+    ///
+    /// If the start was made for other arms or segments than the world's.
+    #[must_use]
+    pub fn warm_start(mut self, start: WarmStart) -> Self {
+        let fits = start.fits(self.world.arms(), self.world.segments());
+        assert!(fits, "a warm start of other arms or segments than the world has");
+        self = self.prior_by(|segment, arm| start.prior(segment, arm));
+        self.start = Some(start);
         self
     }
 
@@ -242,7 +259,8 @@ impl<'a> Experiment<'a> {
         let mut rng = Generator::seed_from_u64(seed);
         let mut life = self.world.begin(&mut rng);
         let bounds = self.bounds.as_ref();
-        let told = learner::Told { priors: &self.priors, goals: &self.goals, bounds };
+        let start = self.start.as_ref();
+        let told = learner::Told { priors: &self.priors, start, goals: &self.goals, bounds };
         let mut learner = Learner::new(policy, self.world, self.settings, told);
         let mut pending = BinaryHeap::new();
         let mut path = Vec::with_capacity(self.checkpoints.len());

@@ -9,7 +9,7 @@
 use rand::Rng;
 
 use crate::arm::{ArmId, ArmSpace, Eligibility};
-use crate::belief::{Beta, Importance, Losses, Tried};
+use crate::belief::{Beta, Importance, Losses, Tried, WarmStart};
 use crate::plan::{Bounds, Cadence, Plan};
 use crate::policy::{Observes, Policy, Portfolio, View};
 use crate::reward::{Quantity, RewardKind};
@@ -32,6 +32,8 @@ pub(super) struct Settings {
 pub(super) struct Told<'a> {
     /// Priors by segment and arm; empty if all are alike.
     pub(super) priors: &'a [Vec<Beta>],
+    /// Where they are those of a warm start, the start.
+    pub(super) start: Option<&'a WarmStart>,
     /// What is believed of every arm by each further goal.
     pub(super) goals: &'a [Beta],
     pub(super) bounds: Option<&'a Bounds>,
@@ -94,6 +96,7 @@ struct Priors<'a> {
     alike: Beta,
     /// By segment and arm; empty if all are alike.
     by: &'a [Vec<Beta>],
+    start: Option<&'a WarmStart>,
 }
 
 impl Priors<'_> {
@@ -122,7 +125,11 @@ impl Portfolio for Everyone<'_> {
 
     fn tried(&self, segment: SegmentId) -> Vec<Tried> {
         let statistics = &self.segments[segment.index()].statistics;
-        Tried::counted(self.world.arms().iter().map(|arm| arm.id()).zip(statistics))
+        let counted = Tried::counted(self.world.arms().iter().map(|arm| arm.id()).zip(statistics));
+        match self.priors.start {
+            Some(start) => Tried::together(counted, start.tried(segment)),
+            None => counted,
+        }
     }
 }
 
@@ -161,7 +168,7 @@ impl<'a> Learner<'a> {
             observes: policy.observes(),
             importance: policy.importance(world.arms().len()),
             settings,
-            priors: Priors { alike: settings.prior, by: told.priors },
+            priors: Priors { alike: settings.prior, by: told.priors, start: told.start },
             kind: world.reward_kind(),
             segments: (0..world.segments().len()).map(segment).collect(),
             sets,

@@ -9,6 +9,7 @@ mod index_values;
 mod policy_probabilities;
 mod pooled_extremes;
 mod pooled_segments;
+mod pooled_start;
 mod pooling;
 mod probability_best;
 mod recovering;

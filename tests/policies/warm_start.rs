@@ -1,6 +1,7 @@
 //! What was learnt elsewhere as a prior: by names, at a discount, and inherited by what is new.
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
+use tactful::bandit::BuildError;
 use tactful::belief::{Beta, Tried, WarmStart, WarmStartError};
 use tactful::evaluation::{self, Log, Round};
 use tactful::{ArmId, ArmSpace, Bandit, Reward, RewardKind, SegmentId, Segments};
@@ -123,4 +124,68 @@ fn no_panic_on_results_that_cannot_be() {
     let arms = space(&["a", "b", "c", "d", "e"], &["sms"]);
     let error = WarmStart::new((&arms, &wide), &[], 0.5, (&arms, &wide)).unwrap_err();
     assert!(matches!(error, WarmStartError::TooMany { pairs: 5_242_880, .. }));
+}
+
+/// What counts for nothing is told: a dimension that was added, a template that was renamed, a segment that is gone.
+#[test]
+fn trials_without_a_namesake_are_told() {
+    let (old, segments) = (space(&["a", "b"], &["email", "sms"]), ages(&["young", "old"]));
+    let told = |arm, trials| Tried { arm: ArmId::new(arm), trials, earned: 1.0 };
+    let results = vec![
+        (SegmentId::new(0), vec![told(0, 100.0), told(2, 10.0), told(3, f64::NAN)]),
+        (SegmentId::new(1), vec![told(1, 5_000.0)]),
+    ];
+    let matched = |arms: &ArmSpace, here: &Segments| {
+        let matched = WarmStart::new((&old, &segments), &results, 0.1, (arms, here)).unwrap().matched();
+        (matched.given, matched.arms, matched.segments)
+    };
+    assert_eq!(matched(&old, &segments), (5_110.0, 5_110.0, 5_110.0));
+    assert_eq!(matched(&space(&["b", "a"], &["email"]), &segments), (5_110.0, 110.0, 110.0));
+    assert_eq!(matched(&space(&["a", "c"], &["email"]), &ages(&["old"])), (5_110.0, 100.0, 0.0));
+    let wider = ArmSpace::builder().dimension("template", ["a", "b"]).dimension("channel", ["email", "sms"]);
+    let wider = wider.dimension("tone", ["warm", "firm"]).build().unwrap();
+    assert_eq!(matched(&wider, &segments), (5_110.0, 0.0, 0.0));
+    let start = WarmStart::new((&old, &segments), &results, 0.1, (&space(&["a"], &["email"]), &segments));
+    assert_eq!(
+        start.unwrap().matched().to_string(),
+        "of 5110 trials 100 are of arms that are here, 100 of those in segments that are"
+    );
+}
+
+/// Segments that an attribute told apart there are together here; those that one tells apart here have equal parts.
+#[test]
+fn attributes_come_and_go() {
+    let (arms, one, two) = (space(&["a", "b"], &["sms"]), Segments::single(), ages(&["young", "old"]));
+    let told = |arm, trials, earned| Tried { arm: ArmId::new(arm), trials, earned };
+    let apart = vec![
+        (SegmentId::new(0), vec![told(0, 100.0, 10.0), told(1, 40.0, 8.0)]),
+        (SegmentId::new(1), vec![told(0, 60.0, 2.0)]),
+    ];
+    let together = WarmStart::new((&arms, &two), &apart, 0.5, (&arms, &one)).unwrap();
+    let first = SegmentId::new(0);
+    assert_eq!(together.tried(first), [told(0, 80.0, 6.0), told(1, 20.0, 4.0)]);
+    let prior = |start: &WarmStart, segments: &Segments, segment| {
+        start.prior(segments.segment(SegmentId::new(segment)), arms.arm(ArmId::new(0)))
+    };
+    assert_eq!(prior(&together, &one, 0), Beta::new(7.0, 75.0).unwrap());
+
+    let here = Segments::builder().attribute("stage", ["1", "2"]).attribute("age", ["old", "young", "new"]);
+    let here = here.build().unwrap();
+    let start = WarmStart::new((&arms, &two), &apart, 0.5, (&arms, &here)).unwrap();
+    let [old, young] = [vec![told(0, 15.0, 0.5)], vec![told(0, 25.0, 2.5), told(1, 10.0, 2.0)]];
+    for (segment, expected) in [&old, &young, &vec![], &old, &young, &vec![]].into_iter().enumerate() {
+        assert_eq!(start.tried(SegmentId::new(segment as u32)), expected);
+    }
+    // As priors go, a part of what others earned would say less than what all of it says of levels.
+    assert_eq!(prior(&start, &here, 0), prior(&start, &here, 2));
+}
+
+#[test]
+fn a_start_of_other_arms_is_refused() {
+    let (arms, one, two) = (space(&["a", "b"], &["sms"]), Segments::single(), ages(&["young", "old"]));
+    let start = WarmStart::new((&arms, &one), &[], 0.5, (&arms, &one)).unwrap();
+    for (arms, segments) in [(space(&["a", "c"], &["sms"]), &one), (arms, &two)] {
+        let error = Bandit::builder(arms, segments.clone()).warm_start(start.clone()).build().unwrap_err();
+        assert_eq!(error, BuildError::WarmStart);
+    }
 }

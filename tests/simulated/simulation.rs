@@ -1,33 +1,36 @@
 //! Simulated worlds: their truth is what they say it is, and what learns in them is what learns in production.
 
 use rand::SeedableRng;
-use tactful::belief::Beta;
+use tactful::belief::{Beta, Tried, WarmStart};
 use tactful::policy::{Observes, Policy, Thompson, named};
 use tactful::simulation::{
     BernoulliArms, ChangingArms, Collections, CountedTests, Delayed, DriftingArms, Effects, Experiment,
     FactorWorld, Generator, MeansError, RandomBernoulli, World,
 };
-use tactful::{ArmSpace, Bandit, Cadence, Reward, Segments};
+use tactful::{ArmId, ArmSpace, Bandit, Cadence, Reward, SegmentId, Segments};
 
 /// The regret of a bandit in a life of the world, decision by decision, as the experiment adds it up.
 fn of_a_bandit(
     world: &dyn World,
     policy: Box<dyn Policy>,
     cadence: Cadence,
-    horizon: u64,
-    seed: u64,
+    (horizon, seed): (u64, u64),
+    start: Option<WarmStart>,
 ) -> Vec<f64> {
     let mut rng = Generator::seed_from_u64(seed);
     let mut life = world.begin(&mut rng);
-    let bandit = Bandit::builder(world.arms().clone(), world.segments().clone())
+    let builder = Bandit::builder(world.arms().clone(), world.segments().clone())
         .reward(world.reward_kind())
         .boxed_policy(policy)
         .prior(Beta::UNIFORM)
         .exploration(0.01)
         .cadence(cadence)
-        .incarnation(1)
-        .build()
-        .unwrap();
+        .incarnation(1);
+    let builder = match start {
+        Some(start) => builder.warm_start(start),
+        None => builder,
+    };
+    let bandit = builder.build().unwrap();
     let mut regret = 0.0;
     let path = (0..horizon).map(|_| {
         let request = life.next(&mut rng);
@@ -73,11 +76,41 @@ fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
                 let experiment = Experiment::new(world, horizon).cadence(cadence).exploration(0.01);
                 let curve = experiment.checkpoints(1..horizon).run(&*policy(), 1, seed);
                 let simulated: Vec<f64> = curve.regret.iter().map(|regret| regret.mean).collect();
-                let produced = of_a_bandit(world, policy(), cadence, horizon, seed);
+                let produced = of_a_bandit(world, policy(), cadence, (horizon, seed), None);
                 let differs = simulated.iter().zip(&produced).position(|(a, b)| a.to_bits() != b.to_bits());
                 assert_eq!(differs, None, "{}, {cadence:?}, seed {seed}", policy().name());
             }
         }
+    }
+}
+
+/// The same from what was learnt elsewhere, by policies that go by beliefs and by policies that pool results.
+#[test]
+fn a_simulated_learner_starts_as_a_bandit_does() {
+    let arms = ArmSpace::builder().dimension("template", ["a", "b", "c"]).dimension("tone", ["x", "y"]);
+    let arms = arms.build().unwrap();
+    let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    let effects =
+        Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, customers: 0.0, taste: 0.0, segment: 0.3 };
+    let told = |arm| Tried { arm: ArmId::new(arm), trials: 400.0, earned: f64::from(20 + 7 * arm) };
+    let results = vec![(SegmentId::new(1), [0, 2, 3, 5].map(told).to_vec())];
+    let start = WarmStart::new((&arms, &segments), &results, 0.5, (&arms, &segments)).unwrap();
+    let world = FactorWorld::new(arms, segments, effects);
+    for policy in ["thompson", "pooled-thompson(draws=16)", "pooled-segments(thompson)"] {
+        let (horizon, cadence) = (200, Cadence::default());
+        let experiment = Experiment::new(&world, horizon).cadence(cadence).exploration(0.01);
+        let experiment = experiment.checkpoints(1..horizon);
+        let policy = || named(policy, horizon).unwrap();
+        let regret = |experiment: &Experiment<'_>| -> Vec<u64> {
+            let curve = experiment.run(&*policy(), 1, 8);
+            curve.regret.iter().map(|regret| regret.mean.to_bits()).collect()
+        };
+        let warm = experiment.clone().warm_start(start.clone());
+        let produced = of_a_bandit(&world, policy(), cadence, (horizon, 8), Some(start.clone()));
+        let produced: Vec<u64> = produced.iter().map(|regret| regret.to_bits()).collect();
+        assert_eq!(regret(&warm), produced, "{}", policy().name());
+        assert_ne!(regret(&experiment), produced, "{}", policy().name());
+        assert_eq!(regret(&experiment), regret(&warm.prior(Beta::UNIFORM)), "{}", policy().name());
     }
 }
 
