@@ -6,7 +6,7 @@ use std::fmt;
 
 use crate::arm::{ArmId, Eligibility};
 use crate::bandit::{Bandit, SelectError};
-use crate::belief::Beta;
+use crate::belief::{Beta, WarmStart};
 use crate::policy::{Policy, Portfolio, View};
 use crate::reward::Reward;
 use crate::segment::SegmentId;
@@ -14,7 +14,7 @@ use crate::statistics::{ArmStatistics, StatisticsError};
 
 use super::alike::Varies;
 use super::cells::Cells;
-use super::learnt::Learnt;
+use super::learnt::{Before, Learnt};
 use super::log::Log;
 use super::model::{FOLDS, fold};
 use super::target::{Occasion, TargetPolicy};
@@ -73,6 +73,8 @@ pub enum FrozenError {
         /// Fingerprints of the bandit's.
         bandit: (u64, u64),
     },
+    /// The warm start was made for other arms or segments than the log's.
+    WarmStart,
     /// There are more rounds than counters count.
     Statistics(StatisticsError),
     /// The bandit has no plan for a set of the log.
@@ -88,6 +90,9 @@ impl fmt::Display for FrozenError {
                  itself, and cannot be trained on what another policy selected"
             ),
             Self::Space { .. } => f.write_str("the bandit has other arms or segments than the log"),
+            Self::WarmStart => {
+                f.write_str("the warm start was made for other arms or segments than the log's")
+            }
             Self::Statistics(error) => error.fmt(f),
             Self::Select(error) => error.fmt(f),
         }
@@ -120,6 +125,32 @@ impl Frozen {
         prior: Beta,
         exploration: f64,
     ) -> Result<Self, FrozenError> {
+        Self::learning(log, policy, Before::Alike(prior), exploration)
+    }
+
+    /// The same for a policy that has learnt elsewhere before. What it has learnt there must not be of this log.
+    ///
+    /// # Errors
+    ///
+    /// [`FrozenError`] as [`trained`](Self::trained), and for a start that was made for other arms or segments than the log's.
+    pub fn trained_from(
+        log: &Log,
+        policy: &dyn Policy,
+        start: &WarmStart,
+        exploration: f64,
+    ) -> Result<Self, FrozenError> {
+        if !start.fits(log.arms(), log.segments()) {
+            return Err(FrozenError::WarmStart);
+        }
+        Self::learning(log, policy, Before::Warm(start), exploration)
+    }
+
+    fn learning(
+        log: &Log,
+        policy: &dyn Policy,
+        before: Before<'_>,
+        exploration: f64,
+    ) -> Result<Self, FrozenError> {
         if policy.importance(log.arms().len()).is_some() || policy.goals() > 0 {
             return Err(FrozenError::Policy { policy: policy.name() });
         }
@@ -128,7 +159,7 @@ impl Frozen {
         let probabilities = |segment: SegmentId, eligible: &Eligibility| {
             let arms: Vec<ArmId> = eligible.iter().collect();
             let of_fold = |counts: &Vec<ArmStatistics>| {
-                let learnt = Learnt { log, cells: &cells, counts, prior };
+                let learnt = Learnt { log, cells: &cells, counts, before };
                 let statistics = learnt.statistics(segment, &arms);
                 let posteriors = learnt.posteriors(segment, &arms);
                 let view = View::new(&arms, &posteriors, &statistics);

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use rand::{RngExt, SeedableRng, rngs::Xoshiro256PlusPlus};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
-use tactful::belief::{Forgetting, Tried, WarmStart};
-use tactful::evaluation::{self, Log, Round};
+use tactful::belief::{Beta, Forgetting, Tried, WarmStart};
+use tactful::evaluation::{self, Frozen, FrozenError, Log, Round, self_normalised};
 use tactful::policy::named;
 use tactful::time::Window;
 use tactful::{
@@ -216,4 +216,33 @@ fn exact_propensity_from_a_warm_start() {
         let p = ChiSquared::new(f64::from(cells - 1)).unwrap().sf(statistic);
         assert!(p > 1e-6, "{policy}: χ² has p = {p}");
     }
+}
+
+/// In the log arm 2 always pays, and arm 7 never; elsewhere arm 7 was by far the best of so many that a small log changes nothing.
+#[test]
+fn a_target_starts_from_what_was_learnt_elsewhere() {
+    let (arms, one) = (arms(&["a", "b", "c", "d"]), Segments::single());
+    let rounds = (0..72_u32).map(|number| Round {
+        segment: SegmentId::new(0),
+        arm: ArmId::new(number % 12),
+        propensity: 1.0 / 12.0,
+        reward: Reward::from(number % 12 == 2),
+        eligible: None,
+    });
+    let log = Log::new(arms.clone(), one.clone(), RewardKind::Binary, rounds).unwrap();
+    let earned = |arm| if arm == 7 { 200.0 } else { 45.0 };
+    let tried = (0..12).map(|arm| Tried { arm: ArmId::new(arm), trials: 900.0, earned: earned(arm) });
+    let told: Results = vec![(SegmentId::new(0), tried.collect())];
+    let start = WarmStart::new((&arms, &one), &told, 1.0, (&arms, &one)).unwrap();
+    for name in POLICIES.into_iter().chain(["thompson"]) {
+        let policy = named(name, 1_000).unwrap();
+        let cold = Frozen::trained(&log, &*policy, Beta::UNIFORM, 0.0).unwrap();
+        let warm = Frozen::trained_from(&log, &*policy, &start, 0.0).unwrap();
+        let [cold, warm] = [cold, warm].map(|target| self_normalised(&log, &target).unwrap().value);
+        assert!(cold > 0.3 && warm < 0.1, "{name}: {cold} without, {warm} with");
+    }
+    let two = ages(&["young", "old"]);
+    let other = WarmStart::new((&arms, &one), &told, 1.0, (&arms, &two)).unwrap();
+    let refused = Frozen::trained_from(&log, &*named("thompson", 1_000).unwrap(), &other, 0.0);
+    assert_eq!(refused.unwrap_err(), FrozenError::WarmStart);
 }

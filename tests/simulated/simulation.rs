@@ -89,11 +89,12 @@ fn a_simulated_learner_makes_the_decisions_of_a_bandit() {
 fn a_simulated_learner_starts_as_a_bandit_does() {
     let arms = ArmSpace::builder().dimension("template", ["a", "b", "c"]).dimension("tone", ["x", "y"]);
     let arms = arms.build().unwrap();
-    let segments = Segments::builder().attribute("stage", ["early", "late"]).build().unwrap();
+    // One segment: a bandit makes the plan that an outcome has made due at once, the simulation when the segment is next asked.
+    let segments = Segments::single();
     let effects =
-        Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, customers: 0.0, taste: 0.0, segment: 0.3 };
+        Effects { mean: -2.0, main: 0.4, pair: 0.2, residual: 0.1, customers: 0.0, taste: 0.0, segment: 0.0 };
     let told = |arm| Tried { arm: ArmId::new(arm), trials: 400.0, earned: f64::from(20 + 7 * arm) };
-    let results = vec![(SegmentId::new(1), [0, 2, 3, 5].map(told).to_vec())];
+    let results = vec![(SegmentId::new(0), [0, 2, 3, 5].map(told).to_vec())];
     let start = WarmStart::new((&arms, &segments), &results, 0.5, (&arms, &segments)).unwrap();
     let world = FactorWorld::new(arms, segments, effects);
     for policy in ["thompson", "pooled-thompson(draws=16)", "pooled-segments(thompson)"] {
