@@ -246,3 +246,29 @@ fn a_target_starts_from_what_was_learnt_elsewhere() {
     let refused = Frozen::trained_from(&log, &*named("thompson", 1_000).unwrap(), &other, 0.0);
     assert_eq!(refused.unwrap_err(), FrozenError::WarmStart);
 }
+
+/// Next to nothing was tried elsewhere, or next to everything; all of it paid, or none.
+#[test]
+fn no_panic_on_extreme_starts() {
+    let (arms, segments) = (arms(&["a", "b", "c", "d"]), ages(&["young", "old"]));
+    let last = Beta::MAX_SHAPE / 2.0;
+    for trials in [5e-324, 1e-300, 1e-9, 1.0, 1e6, last] {
+        for (first, other) in [(0.0, 0.0), (1.0, 1.0), (1.0, 0.0), (0.5, 0.1)] {
+            let told = |arm, rate: f64| Tried { arm: ArmId::new(arm), trials, earned: trials * rate };
+            let mut results =
+                vec![(SegmentId::new(0), vec![told(0, first), told(1, other), told(11, other)])];
+            results.push(results[0].clone());
+            let start = WarmStart::new((&arms, &segments), &results, 1.0, (&arms, &segments)).unwrap();
+            for policy in POLICIES {
+                let bandit = builder(policy, &arms, &segments).warm_start(start.clone()).build().unwrap();
+                for plan in plans(&bandit) {
+                    assert!(
+                        plan.iter().all(|share| (0.0..=1.0).contains(share)),
+                        "{policy}, {trials}: {plan:?}"
+                    );
+                    assert_eq!(plan.iter().sum::<f64>(), 1.0, "{policy}, {trials}: {plan:?}");
+                }
+            }
+        }
+    }
+}
