@@ -59,7 +59,7 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// trials count as if they had been made here.
 ///
 /// A plan is due by the events of its own segment: what others have learnt meanwhile shows in it from then on, so that a segment of
-/// few customers draws for some time from what all knew at its last event.
+/// few customers goes for some time by what all knew when its plan was made.
 ///
 /// ```
 /// use tactful::policy::{Policy, PooledThompson};

@@ -11,6 +11,7 @@ use crate::segment::Segments;
 
 use super::collapsed::{Collapsed, Effects};
 use super::mode::logistic;
+use super::opposites::told_for;
 use super::tables::{Kind, MOST_PAIRS};
 use super::varied::Varied;
 use super::{Cells, Expected, Factors, ScalePrior};
@@ -50,7 +51,8 @@ pub struct LevelEffects {
     pub rate: f64,
     /// The dimensions, and the segment where there are several.
     pub factors: Vec<FactorEffects>,
-    /// The pairs whose effects lie farthest from nothing, at most 10, the farthest first.
+    /// The pairs whose effects lie farthest from nothing, at most 10, the farthest first. Where a factor has two levels, a pair with
+    /// one of them adds just what the pair with the other takes: of these only the one that adds is told.
     pub pairs: Vec<PairEffect>,
     /// By how much pairs vary: a standard deviation on the logit; 0 where no pair has an effect of its own.
     pub pair_deviation: f64,
@@ -189,9 +191,13 @@ impl LevelEffects {
             let Kind::Pair(f, g) = table.kind else { continue };
             let side =
                 |factor: usize, level: usize| (names[factor].0.clone(), names[factor].1[level].clone());
-            for entry in 0..table.size {
-                let (logit, points, distance) = added();
-                let second = names[g].1.len();
+            let beliefs: Vec<_> = (0..table.size).map(|_| added()).collect();
+            let second = names[g].1.len();
+            let adds = |entry: usize| beliefs[entry].0.value > 0.0;
+            for (entry, &(logit, points, distance)) in beliefs.iter().enumerate() {
+                if told_for(entry, (table.size / second, second), adds) != entry {
+                    continue;
+                }
                 let pair = PairEffect {
                     first: side(f, entry / second),
                     second: side(g, entry % second),

@@ -43,6 +43,7 @@ mod levels;
 mod marginals;
 mod mode;
 mod normal;
+mod opposites;
 mod outliers;
 mod rows;
 mod scales;
