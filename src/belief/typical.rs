@@ -25,7 +25,7 @@ mod tests {
 
     #[test]
     fn arms_count_rather_than_sends() {
-        assert_eq!(typical_rate([].into_iter(), 40.0), 0.05);
+        assert_eq!(typical_rate([].into_iter(), 40.0).to_bits(), 0.05_f64.to_bits());
         // Nine arms at 2 %, and the best, sent a hundred times as often, at 10 %.
         let results = || (0..9).map(|_| (1_000.0, 20.0)).chain([(100_000.0, 10_000.0)]);
         let rate = typical_rate(results(), 40.0);

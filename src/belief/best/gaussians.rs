@@ -255,9 +255,12 @@ mod tests {
         (number as f64 * 0.618_033_988_749_895 + (number * number) as f64 * 0.414_213_562_373_095) % 1.0
     }
 
+    /// Mean and deviation of an arm, by two numbers in [0, 1).
+    type Law = fn(f64, f64) -> (f64, f64);
+
     #[test]
     fn all_sorts_of_arms_as_the_general_march_has_them() {
-        let families: [fn(f64, f64) -> (f64, f64); 6] = [
+        let families: [Law; 6] = [
             |u, _| (u, 0.1),
             |u, v| (0.1 * u, 0.02 * (1.0 + v)),
             |u, v| (u, libm::pow(10.0, -3.0 * v)),

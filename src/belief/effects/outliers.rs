@@ -162,8 +162,8 @@ mod tests {
             assert!((found - probable).abs() < 0.02, "{trials} {earned}: {found} against {probable}");
         }
         for trials in [1.0, 10.0, 100.0, 10_000.0] {
-            assert_eq!(EXPECTED.excess(0.02, (trials, 0.06 * trials), expected), 0.0);
-            assert_eq!(EXPECTED.excess(0.0, (trials, 0.6 * trials), expected), 0.0);
+            assert!(EXPECTED.excess(0.02, (trials, 0.06 * trials), expected) <= 0.0);
+            assert!(EXPECTED.excess(0.0, (trials, 0.6 * trials), expected) <= 0.0);
         }
         // Nothing is told by few trials; of a hundred cells that tell, five are outliers.
         let cells = |count, results| std::iter::repeat_n((results, expected), count);
