@@ -25,8 +25,8 @@ use super::{Beta, Tried, typical_rate};
 /// sharpened Thompson sampling) 1,726 ± 75 against 1,579 ± 81 payments, where single cells differ twice
 /// as much 3,023 ± 119 against 2,497 ± 142.
 ///
-/// At the top the arms are alike in the same way, so that they learn from each other where nothing else is known; their mean is that of
-/// arms, not of sends, most of which are of the best. Given the
+/// At the top the arms are alike in the same way, so that they learn from each other where nothing else is known; their mean lies
+/// between that of arms and that of sends, most of which are of the best. Given the
 /// parents the arms are independent, and so the probability of being best is a quadrature as ever.
 ///
 /// C. N. Morris (1983), *Parametric Empirical Bayes Inference: Theory and Applications*; J. C. Kleinman (1973), *Proportions with

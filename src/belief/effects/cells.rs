@@ -1,11 +1,8 @@
 //! Cells: what was tried, as levels of factors with trials and earnings.
 
 use crate::arm::{ArmId, ArmSpace, Fingerprint};
-use crate::belief::{Tried, typical_rate};
+use crate::belief::Tried;
 use crate::segment::{SegmentId, Segments};
-
-/// Cells differ about as much as by so many trials of chance: logits of 5 % by 0.7.
-const TYPICAL: f64 = 40.0;
 
 /// The factors that results are explained by: the dimensions of the arms, and the segment where there are several.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,9 +187,11 @@ impl Cells {
         self.results.iter().map(|&(trials, _)| trials).sum()
     }
 
-    /// The logit that effects are counted from: that of a typical cell.
+    /// The logit that effects are counted from: that of all results together, drawn towards 1 in 20.
     pub(super) fn base(&self) -> f64 {
-        let rate = typical_rate(self.results.iter().copied(), TYPICAL);
+        let (trials, earned) =
+            self.results.iter().fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+        let rate = (earned + 1.0) / (trials + 20.0);
         libm::log(rate / (1.0 - rate))
     }
 
