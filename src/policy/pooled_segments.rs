@@ -18,11 +18,11 @@ use super::{Observes, Policy, Probabilities, View};
 ///
 /// Payments lost in 50,000 sends to not knowing the best arm, 96 arms × 12 segments that differ by 0.3 on the logit (`FactorWorld`,
 /// rates about 5 %; mean ± standard error, and the run in twenty that lost more): [`Thompson`](super::Thompson) 4,363 ± 118 (5,264;
-/// 12 worlds), [`SharpenedThompson`](super::SharpenedThompson) pooled 1,523 ± 50 (2,154; 40 worlds). Where arms and
-/// differences are made of levels, it lost 1,206 ± 50 (1,662; 20 worlds), and in twelve others 1,324 ± 69 where
-/// [`PooledThompson`](super::PooledThompson), which knows of levels, lost 1,000 ± 54 (by 64 draws). With one segment the arms still learn
-/// from each other what rates are usual: 48 arms from 2.7 to 11.4 %, 10,000 sends, 50 runs: Thompson 404 ± 4, pooled 358 ± 7;
-/// sharpened 341 ± 7, pooled 280 ± 9.
+/// 12 worlds), [`SharpenedThompson`](super::SharpenedThompson) pooled 1,371 ± 55 (1,958; 40 worlds). Where arms and
+/// differences are made of levels, it lost 1,189 ± 86 (1,513; 12 worlds), where
+/// [`PooledThompson`](super::PooledThompson), which knows of levels, lost 788 ± 55 (by 64 draws). With one segment the arms still learn
+/// from each other what rates are usual: 48 arms from 2.7 to 11.4 %, 10,000 sends, 50 runs: Thompson 387 ± 5, pooled 331 ± 9;
+/// sharpened 316 ± 6, pooled 260 ± 11.
 ///
 /// On real logs: the best e-mail of Hillstrom's experiment (64,000 customers, 42 segments, frozen policies valued on other rows than
 /// they learnt from) earns 0.1778 visits where each segment learns alone, 0.1821 pooled and 0.1828 for all alike; conversions

@@ -15,7 +15,7 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// [`draws`](Self::draws)). It becomes a plan in three steps:
 ///
 /// 1. *Sharpened*: Q = 0.9 P² / ΣP² + 0.1 P, as [`SharpenedThompson`](super::SharpenedThompson) does it.
-/// 2. *Insured*: 5 % of the plan that Thompson sampling would make for arms that have nothing in common but their mean, sharpened
+/// 2. *Insured*: 5 % of the plan that Thompson sampling would make for arms that have nothing in common but what is usual, sharpened
 ///    too; where there are several segments, by [`PooledSegments`], so that what each arm has shown in others counts. It finds an arm
 ///    that is much better than its levels say, and stops by itself.
 /// 3. Drawn from as it is: the propensity is that of the plan, whatever the chance that was in the draws. The seed of the
@@ -31,27 +31,26 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 ///
 /// | 48 arms = 4 × 3 × 4 | sends | pooled | trusting | [`Thompson`](super::Thompson) |
 /// | --- | --- | --- | --- | --- |
-/// | logits are sums of effects of levels, 100 runs | 10,000 | 151 ± 6 (278) | 120 ± 5 (207) | 381 ± 3 (429) |
-/// | a fifth of their variance is of pairs, a twentieth of arms, 200 runs | 30,000 | 258 ± 7 (455) | – | 595 ± 10 (780) |
-/// | sums, and one arm 0.5 above the best of the others, 40 runs | 100,000 | 593 ± 105 (1,315) | – | 675 ± 10 (798) |
-/// | no arm has anything in common with another, 20 runs | 100,000 | 579 ± 73 (1,550) | – | 783 ± 30 (1,153) |
+/// | logits are sums of effects of levels, 100 runs | 10,000 | 154 ± 5 (238) | 112 ± 5 (212) | 381 ± 3 (429) |
+/// | a fifth of their variance is of pairs, a twentieth of arms, 200 runs | 30,000 | 256 ± 8 (448) | – | 595 ± 10 (780) |
+/// | sums, and one arm 0.5 above the best of the others, 100 runs | 100,000 | 508 ± 76 (1,692) | – | 675 ± 10 (798) |
+/// | no arm has anything in common with another, 40 runs | 100,000 | 447 ± 87 (1,814) | – | 783 ± 30 (1,153) |
 ///
 /// 96 arms = 4 × 6 × 4 in 12 segments (what levels add differs between segments, by 0.3 for all three together; rates about 5 %, growth
-/// 2 %, 12 worlds) lost 1,000 ± 54 (1,276) in 50,000 sends by 64 draws, where [`PooledSegments`], which knows nothing of levels, lost
-/// 1,324 ± 69 (1,718); Thompson sampling for each segment alone lost 3,318 ± 383 in six others.
+/// 2 %, 12 worlds) lost 788 ± 55 (1,135) in 50,000 sends by 64 draws, where [`PooledSegments`], which knows nothing of levels, lost
+/// 1,189 ± 86 (1,513); Thompson sampling for each segment alone lost 3,318 ± 383 in six others.
 ///
 /// 30,000 arms = 25 × 6 × 5 × 40 (80, 18 and 2 % of the variance of logits are of levels, pairs and arms; rates about 3 %, growth 5 %,
-/// exploration share 1 %; 40 fresh worlds) earned 0.562 ± 0.019, 0.808 ± 0.012 and 0.953 ± 0.002 of the best arm's rate in
+/// exploration share 1 %; 40 fresh worlds) earned 0.540 ± 0.018, 0.813 ± 0.013 and 0.951 ± 0.003 of the best arm's rate in
 /// the first 10⁴, 10⁵ and 10⁶ sends, 0.91 after 10⁶ in the worst of them; arms drawn at random earn 0.23. Where
-/// levels say nothing at all, 12 such worlds earned 0.562 ± 0.035 in the first 10⁶. So many arms take 64 draws, and
+/// levels say nothing at all, 12 such worlds earned 0.583 ± 0.033 in the first 10⁶. So many arms take 64 draws, and
 /// [tempering](crate::belief::effects::best) takes the place of sharpening. A plan takes 0.25 ms at 48 arms, and 7, 10 and
 /// 14 ms at 30,000 after about 10⁴, 10⁵ and 3 × 10⁵ sends; 1.2, 1.4 and 1.9 ms [without pairs](Self::without_pairs).
 ///
 /// **When**: arms made of dimensions, tens of them or more, and rare rewards.
 ///
-/// **When not**: the best arm has nothing to do with its levels. That is where pooling hurts: of the 40 runs above with such an
-/// arm, one found it so late that it lost 4,364, five times what Thompson sampling lost in any, though the
-/// mean is less; and who trusts the structure often did not find it in 100,000 sends, and lost 1,887 ± 388 (6,795; 40 runs at
+/// **When not**: the best arm has nothing to do with its levels. That is where pooling hurts: of the 100 runs above with such an
+/// arm half lost less than 250, but one found it so late that it lost 6,787, eight times what Thompson sampling lost in any; and who trusts the structure often did not find it in 100,000 sends, and lost 1,887 ± 388 (6,795; 40 runs at
 /// slightly higher rates). With a single dimension there is nothing to pool but the rate that arms have in common.
 ///
 /// Rewards are taken for 0 or 1, those in a range with the caution of [`Thompson`](super::Thompson). The bandit's prior

@@ -10,6 +10,9 @@
 //! together by as much as they have levels in common. A. Gelman, J. Hill (2007), *Data Analysis Using Regression and
 //! Multilevel/Hierarchical Models*.
 //!
+//! One cell in fifty is taken to be unlike its levels ([`Outliers`]), until the cells themselves tell how many are: what such a cell
+//! earns is soon believed, and does not pull at the levels it has in common with others.
+//!
 //! # Two forms
 //!
 //! Up to 200 cells, tried or asked for, go by their covariance matrix: Laplace's approximation
