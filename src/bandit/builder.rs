@@ -104,7 +104,8 @@ impl BanditBuilder {
         self
     }
 
-    /// The same for each arm in each segment, where they differ: by [recency](crate::belief::Recovery), by channel. Called for each eligible arm whenever a plan is made: it always has to say the same.
+    /// The same for each arm in each segment, where they differ: by [recency](crate::belief::Recovery), by channel. Called for each
+    /// eligible arm whenever a plan is made: it always has to say the same.
     #[must_use]
     pub fn prior_by(mut self, prior: impl Fn(Segment<'_>, Arm<'_>) -> Beta + Send + Sync + 'static) -> Self {
         self.priors = Priors::By(Box::new(prior));

@@ -13,8 +13,8 @@ use super::{Observes, Policy, Probabilities, View};
 /// believes what its parent does. The other policy should go by beliefs,
 /// as Thompson sampling does, not by counters, as UCB does.
 ///
-/// A plan is due by the events of its own segment (what others have learnt meanwhile shows in it from then on), and the work follows segments × arms: some 100 ns for each of them that has
-/// results.
+/// A plan is due by the events of its own segment (what others have learnt meanwhile shows in it from then on), and the work follows
+/// segments × arms: some 100 ns for each of them that has results.
 ///
 /// Payments lost in 50,000 sends to not knowing the best arm, 96 arms × 12 segments that differ by 0.3 on the logit (`FactorWorld`,
 /// rates about 5 %; mean ± standard error, and the run in twenty that lost more): [`Thompson`](super::Thompson) 4,363 ± 118 (5,264;

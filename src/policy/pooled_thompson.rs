@@ -50,7 +50,8 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// **When**: arms made of dimensions, tens of them or more, and rare rewards.
 ///
 /// **When not**: the best arm has nothing to do with its levels. That is where pooling hurts: of the 100 runs above with such an
-/// arm half lost less than 250, but one found it so late that it lost 6,787, eight times what Thompson sampling lost in any; and who trusts the structure often did not find it in 100,000 sends, and lost 1,887 ± 388 (6,795; 40 runs at
+/// arm half lost less than 250, but one found it so late that it lost 6,787, eight times what Thompson sampling lost in any; and
+/// who trusts the structure often did not find it in 100,000 sends, and lost 1,887 ± 388 (6,795; 40 runs at
 /// slightly higher rates). With a single dimension there is nothing to pool but the rate that arms have in common.
 ///
 /// Rewards are taken for 0 or 1, those in a range with the caution of [`Thompson`](super::Thompson). The bandit's prior
