@@ -295,12 +295,21 @@ fn order_free_sums_while_cohorts_close() {
     let bandit = builder(&["sms", "letter", "call"], &["debt", "days"]).window(days(1));
     let bandit = bandit.policy(Thompson::default()).refresh(Refresh::Manual).build().unwrap();
     let (threads, rounds) = (3, 4_000_u32);
+    let today = std::sync::atomic::AtomicU32::new(0);
     let accepted = |thread: u64| {
         let mut rng = Xoshiro256PlusPlus::seed_from_u64(thread);
         let mut selector = bandit.selector(Xoshiro256PlusPlus::seed_from_u64(10 + thread));
         let all = bandit.arms().all();
         let (mut sent, mut rewarded, mut withdrawn, mut late) = (Vec::new(), 0, 0, 0);
         for round in 0..rounds {
+            if round % 500 == 499 {
+                // However quick it is, time goes on meanwhile.
+                let now = || today.load(std::sync::atomic::Ordering::Acquire);
+                let seen = now();
+                while now() < seen + 2 {
+                    std::thread::yield_now();
+                }
+            }
             sent.push(selector.select_with(EVERYONE, &all, &customer(2, &mut rng)).unwrap());
             let decision = sent[rng.random_range(sent.len().saturating_sub(400)..sent.len())];
             match (round % 8, round % 2) {
@@ -336,6 +345,7 @@ fn order_free_sums_while_cohorts_close() {
             day += 1;
             at(&bandit, f64::from(day));
             bandit.refresh();
+            today.store(day, std::sync::atomic::Ordering::Release);
         }
         workers.into_iter().map(|worker| worker.join().unwrap()).collect::<Vec<_>>()
     });
