@@ -26,7 +26,7 @@ use super::{Beta, Tried, typical_rate};
 /// as much 3,023 ± 119 against 2,497 ± 142.
 ///
 /// At the top the arms are alike in the same way, so that they learn from each other where nothing else is known; their mean lies
-/// between that of arms and that of sends, most of which are of the best. Given the
+/// between that of arms and that of sends, most of which are of the best: an arm of n trials counts for n L / (n + L), L = 16 M. Given the
 /// parents the arms are independent, and so the probability of being best is a quadrature as ever.
 ///
 /// C. N. Morris (1983), *Parametric Empirical Bayes Inference: Theory and Applications*; J. C. Kleinman (1973), *Proportions with
