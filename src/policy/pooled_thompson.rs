@@ -44,8 +44,8 @@ use super::{Observes, ParameterError, Policy, PooledSegments, Portfolio, Probabi
 /// exploration share 1 %; 40 fresh worlds) earned 0.540 ± 0.018, 0.813 ± 0.013 and 0.951 ± 0.003 of the best arm's rate in
 /// the first 10⁴, 10⁵ and 10⁶ sends, 0.91 after 10⁶ in the worst of them; arms drawn at random earn 0.23. Where
 /// levels say nothing at all, 12 such worlds earned 0.583 ± 0.033 in the first 10⁶. So many arms take 64 draws, and
-/// [tempering](crate::belief::effects::best) takes the place of sharpening. A plan takes 0.25 ms at 48 arms, and 7, 10 and
-/// 14 ms at 30,000 after about 10⁴, 10⁵ and 3 × 10⁵ sends; 1.2, 1.4 and 1.9 ms [without pairs](Self::without_pairs).
+/// [tempering](crate::belief::effects::best) takes the place of sharpening. A plan takes 0.4 ms at 48 arms, and 6, 10 and
+/// 15 ms at 30,000 after about 10⁴, 10⁵ and 3 × 10⁵ sends; 1.8, 2.6 and 3.7 ms [without pairs](Self::without_pairs).
 ///
 /// **When**: arms made of dimensions, tens of them or more, and rare rewards.
 ///
