@@ -19,8 +19,7 @@ use super::{Beta, Tried};
 /// discounted results of all segments, it gets the Beta of the mean and variance that the model gives its rate. A level that is
 /// new itself adds nothing but doubt.
 ///
-/// Policies that set priors aside and go by results, [`PooledThompson`](crate::policy::PooledThompson) and
-/// [`PooledSegments`](crate::policy::PooledSegments), take the discounted trials [as tried here](Self::tried), and what is new
+/// Policies that pool set priors aside and go by results: they take the discounted trials [as tried here](Self::tried), and what is new
 /// inherits by their own models. So they are in no counter, no [`Bandit::tried`](crate::Bandit::tried) and no snapshot: they are part
 /// of how the bandit is built, after a restart as before it, and neither age nor fade where a window
 /// [forgets](crate::BanditBuilder::forgetting).
