@@ -128,10 +128,10 @@ pub fn borrow(
         node += own * width;
         let said: Vec<Words> = children.iter().map(|child| child.told_by(&words, &counts)).collect();
         let cells = children.iter().zip(&said);
-        let (rho, strength) = likeness(
+        let rho = likeness(
             cells.flat_map(|(child, said)| child.0.iter().zip(said).map(|(&told, &(rate, _))| (told, rate))),
         );
-        strengths.push(strength);
+        strengths.push(trials_of(rho));
         words =
             said[own].iter().map(|&(rate, trials)| (rate, trials_of(rho + 1.0 / (trials + 1.0)))).collect();
         counts = children.into_iter().nth(own).unwrap_or(Counts(Vec::new()));
@@ -191,13 +191,13 @@ fn typical(counts: &Counts) -> (f64, f64) {
     let (mut rate, mut rho) = (0.0, RHO);
     for _ in 0..STEPS {
         rate = typical_rate(counts.0.iter().copied(), trials_of(rho)).clamp(LEAST_RATE, 1.0 - LEAST_RATE);
-        (rho, _) = likeness(counts.0.iter().map(|&told| (told, rate)));
+        rho = likeness(counts.0.iter().map(|&told| (told, rate)));
     }
     (rate, rho)
 }
 
-/// How much cells of the same expected rate differ beyond chance: ρ, and the strength M = 1/ρ − 1.
-fn likeness(cells: impl Iterator<Item = ((f64, f64), f64)> + Clone) -> (f64, f64) {
+/// How much cells of the same expected rate differ beyond chance: ρ.
+fn likeness(cells: impl Iterator<Item = ((f64, f64), f64)> + Clone) -> f64 {
     let tried = cells.filter(|((trials, _), _)| *trials > 1.0);
     let mut rho = RHO;
     for _ in 0..STEPS {
@@ -212,10 +212,10 @@ fn likeness(cells: impl Iterator<Item = ((f64, f64), f64)> + Clone) -> (f64, f64
         }
         rho = (sum / weights).clamp(1e-9, 0.5);
     }
-    (rho, trials_of(rho))
+    rho
 }
 
-/// The trials that a word of this ρ is worth.
+/// The trials that a word of this ρ is worth: the strength M = 1/ρ − 1.
 fn trials_of(rho: f64) -> f64 {
     (1.0 / rho - 1.0).max(2.0 * Beta::MIN_SHAPE)
 }
